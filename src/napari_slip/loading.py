@@ -1,0 +1,74 @@
+"""From names to a working `Slip`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_slip.errors import InputError
+from napari_slip.models import PRESETS, load_clip, load_sam
+from napari_slip.pipeline import Slip
+from napari_slip.segmentation import SamSegmenter
+
+if TYPE_CHECKING:
+    from napari_slip.pipeline import Store
+    from napari_slip.progress import Progress
+    from napari_slip.settings import CropSettings
+
+
+def load(
+    name: str | None = None,
+    *,
+    sam: str | None = None,
+    clip: str | None = None,
+    device: str = "auto",
+    crops: CropSettings | None = None,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> Slip:
+    """Load a SAM and a CLIP.
+
+    Parameters
+    ----------
+    name : str, optional
+        A preset that names both, e.g. ``"mini"`` (the default when nothing is named), which is part of
+        this package and needs no download.
+    sam : str, optional
+        ``"vit_b"``, ``"vit_l"``, ``"vit_h"``, ``"mini"``, or the path of a checkpoint.
+    clip : str, optional
+        ``"mini"``, a hub name such as ``"openai/clip-vit-base-patch32"``, or a folder as transformers
+        writes it.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    crops : CropSettings, optional
+        How segments are shown to CLIP.
+    store : Store, optional
+        Where results are kept between runs.
+    progress : Progress, optional
+        Hears of downloads, and can stop them.
+
+    Returns
+    -------
+    Slip
+
+    Raises
+    ------
+    InputError
+        If both a preset and its parts are named, or the preset is unknown.
+    ModelError
+        If a model is unknown, missing, damaged or of another architecture.
+    """
+    if name is not None and (sam is not None or clip is not None):
+        raise InputError(
+            f"Both the preset {name!r} and a SAM or CLIP of its own were named: give one or the other."
+        )
+    if name is not None and name not in PRESETS:
+        raise InputError(
+            f"There is no preset {name!r}: expected one of {', '.join(PRESETS)}, or sam= and clip=."
+        )
+    preset = PRESETS[name or "mini"]
+    return Slip(
+        SamSegmenter(load_sam(sam or preset.sam, device=device, progress=progress)),
+        load_clip(clip or preset.clip, device=device, progress=progress),
+        crops=crops,
+        store=store,
+    )
