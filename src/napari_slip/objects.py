@@ -1,0 +1,94 @@
+"""Objects: what a person has, made from matches, corrected by hand, and kept whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+
+from napari_slip.segments import mask_extent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+Status = Literal["predicted", "accepted", "corrected", "rejected"]
+
+
+@dataclass(frozen=True, eq=False)
+class Object:
+    """One thing in the image.
+
+    Parameters
+    ----------
+    id : int
+        Unique in its session and never used again; the label in the matches layer.
+    class_name : str
+        The class that it belongs to.
+    status : {"predicted", "accepted", "corrected", "rejected"}
+        A prediction goes when its class is matched again; what a person decided or drew stays.
+    crop : (h, w) bool array
+        The whole mask inside its bounding box, also where a smaller object lies in front.
+    origin : (x, y)
+        Of the box, in pixels of the plane.
+    plane : tuple of int
+        Index of the plane in the stack; empty for a single plane.
+    segment : int, optional
+        Label of the segment that it came from; None if it was drawn by hand.
+    score : float, optional
+        Calibrated score of the match, 0..1; None if it was drawn by hand.
+    """
+
+    id: int
+    class_name: str
+    status: Status
+    crop: NDArray[np.bool_]
+    origin: tuple[int, int]
+    plane: tuple[int, ...] = ()
+    segment: int | None = None
+    score: float | None = None
+
+    @property
+    def area(self) -> int:
+        """Pixels of the whole mask."""
+        return int(self.crop.sum())
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """The bounding box as slices (rows, columns) of the plane."""
+        (x, y), (height, width) = self.origin, self.crop.shape
+        return slice(y, y + height), slice(x, x + width)
+
+    def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Return the whole mask on a plane of `shape`, (H, W) bool."""
+        full = np.zeros(shape, bool)
+        full[self.window] = self.crop
+        return full
+
+    def with_mask(self, mask: NDArray[np.bool_]) -> Self:
+        """Return the object with a mask on the plane, (H, W) bool, in place of its own."""
+        x0, y0, x1, y1 = mask_extent(mask)
+        return replace(self, crop=mask[y0:y1, x0:x1].copy(), origin=(x0, y0))
+
+
+def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[np.uint32]:
+    """Draw objects into one disjoint picture of their ids, the smaller in front, without the rejected ones.
+
+    Parameters
+    ----------
+    objects : iterable of Object
+        Of one plane.
+    shape : (H, W)
+        Of the plane.
+
+    Returns
+    -------
+    (H, W) uint32 array
+    """
+    picture = np.zeros(shape, np.uint32)
+    shown = [thing for thing in objects if thing.status != "rejected"]
+    for thing in sorted(shown, key=lambda thing: (-thing.area, thing.id)):
+        picture[thing.window][thing.crop] = thing.id
+    return picture

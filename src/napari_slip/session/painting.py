@@ -1,0 +1,75 @@
+"""What a brush did to a picture of ids, taken over into whole masks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_slip.objects import Object, draw_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+
+def absorb_painting(
+    objects: Mapping[int, Object],
+    drawn: NDArray[np.uint32],
+    painted: NDArray[np.uint32],
+    class_name: str,
+    plane: tuple[int, ...],
+) -> dict[int, Object]:
+    """Return the objects after a person has painted over their picture.
+
+    A painted pixel belongs to the id it was painted with and to nothing else; an erased pixel to nothing.
+    What was hidden behind other objects, and not touched, stays.
+
+    Parameters
+    ----------
+    objects : mapping from id to Object
+        Of one plane.
+    drawn, painted : (H, W) uint32 array
+        The picture before and after.
+    class_name : str
+        Class of objects painted with a new id.
+    plane : tuple of int
+        Their plane.
+    """
+    touched = drawn != painted
+    after = dict(objects)
+    new_ids = [int(i) for i in np.unique(painted[touched]) if i]
+    for thing in objects.values():
+        if thing.status == "rejected" and thing.id not in new_ids:
+            continue
+        lost = touched[thing.window] & thing.crop & (painted[thing.window] != thing.id)
+        if thing.id not in new_ids and not lost.any():
+            continue
+        mask = (thing.mask(drawn.shape) & ~touched) | (touched & (painted == thing.id))
+        if mask.any():
+            after[thing.id] = replace(thing.with_mask(mask), status="corrected")
+        else:
+            del after[thing.id]
+    for new_id in new_ids:
+        if new_id not in objects:
+            blank = Object(new_id, class_name, "corrected", np.zeros((0, 0), bool), (0, 0), plane)
+            after[new_id] = blank.with_mask(painted == new_id)
+    return _show(after, painted)
+
+
+def _show(objects: dict[int, Object], painted: NDArray[np.uint32]) -> dict[int, Object]:
+    """Give up hidden parts that would come to the front because painting changed which object is smaller."""
+    while True:
+        shown = draw_objects(objects.values(), painted.shape)
+        wrong = shown != painted
+        if not wrong.any():
+            return objects
+        for i in np.unique(shown[wrong]):
+            thing = objects[int(i)]
+            mask = thing.mask(painted.shape) & ~(wrong & (shown == i))
+            if mask.any():
+                objects[thing.id] = thing.with_mask(mask)
+            else:
+                del objects[thing.id]

@@ -1,0 +1,260 @@
+"""A session: one image's classes and Objects, with undo; the part of annotation that needs no window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from psygnal import Signal
+
+from napari_slip.errors import InputError
+from napari_slip.objects import Object, Status, draw_objects
+from napari_slip.session.classes import ClassList
+from napari_slip.session.painting import absorb_painting
+from napari_slip.session.saving import read_session, write_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_slip.matching import Match
+
+UNDO_STEPS = 200
+"""Decisions that can be taken back; the states share their masks, so that each costs little."""
+
+
+@dataclass(frozen=True)
+class _State:
+    classes: ClassList = field(default_factory=ClassList)
+    objects: Mapping[int, Object] = field(default_factory=dict)
+
+
+class Session:
+    """Classes and Objects of one image.
+
+    Parameters
+    ----------
+    shape : (H, W)
+        Of each plane.
+    """
+
+    changed = Signal()
+    """Emitted after every change, of objects as of classes."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self._state = _State()
+        self._past: list[_State] = []
+        self._future: list[_State] = []
+        self._next_id = 1
+
+    @property
+    def classes(self) -> ClassList:
+        """The classes, in the user's order; assign a changed list, or use `rename_class`."""
+        return self._state.classes
+
+    @classes.setter
+    def classes(self, classes: ClassList) -> None:
+        orphans = {o.class_name for o in self._decided()} - {c.name for c in classes}
+        if orphans:
+            raise InputError(
+                f"Class {min(orphans)!r} still has objects: give them another class or "
+                "delete them before it goes."
+            )
+        kept = {i: o for i, o in self._state.objects.items() if o.class_name in classes}
+        self._commit(_State(classes, kept))
+
+    @property
+    def objects(self) -> Mapping[int, Object]:
+        """Every Object by its id, the rejected ones too."""
+        return MappingProxyType(dict(self._state.objects))
+
+    def rename_class(self, name: str, new_name: str) -> None:
+        """Rename a class; its objects go with it."""
+        classes = self.classes.change(name, new_name=new_name)
+        renamed = {
+            i: replace(o, class_name=new_name.strip()) if o.class_name == name else o
+            for i, o in self._state.objects.items()
+        }
+        self._commit(_State(classes, renamed))
+
+    def predict(self, match: Match, plane: tuple[int, ...] = ()) -> None:
+        """Put a match's accepted segments in place of the earlier predictions of its classes on a plane.
+
+        What a person accepted, corrected or rejected stays; a segment that is already such an
+        Object of the class is not predicted again. Classes that are new are added.
+        """
+        classes = self.classes
+        for name in match.names:
+            if name not in classes:
+                classes = classes.add(name)
+        kept = {
+            i: o
+            for i, o in self._state.objects.items()
+            if not (o.status == "predicted" and o.plane == plane and o.class_name in match.names)
+        }
+        decided = {
+            (o.class_name, o.segment) for o in kept.values() if o.plane == plane and o.segment is not None
+        }
+        accepted = match.accepted()
+        for column, name in enumerate(match.names):
+            for row in accepted[:, column].nonzero()[0]:
+                if (name, int(row) + 1) not in decided:
+                    new = self._predicted(match, int(row), column, plane)
+                    kept[new.id] = new
+        # a prediction is no decision: it is not a step of its own to undo
+        self._state = _State(classes, kept)
+        self.changed.emit()
+
+    def accept(self, ids: Iterable[int]) -> None:
+        """Keep predictions, whatever is matched later."""
+        self._set_status(ids, "accepted")
+
+    def reject(self, ids: Iterable[int]) -> None:
+        """Take objects out of the picture, and do not predict them again."""
+        self._set_status(ids, "rejected")
+
+    def assign(self, ids: Iterable[int], class_name: str) -> None:
+        """Give objects another class, which counts as accepting them."""
+        _ = self.classes[class_name]
+        self._change({i: replace(self._object(i), class_name=class_name, status="accepted") for i in ids})
+
+    def delete(self, ids: Iterable[int]) -> None:
+        """Delete objects."""
+        gone = {self._object(i).id for i in ids}
+        self._commit(_State(self.classes, {i: o for i, o in self._state.objects.items() if i not in gone}))
+
+    def absorb(
+        self, picture: NDArray[np.uint32], plane: tuple[int, ...] = (), class_name: str | None = None
+    ) -> bool:
+        """Take over what a person painted into the picture of a plane.
+
+        Parameters
+        ----------
+        picture : (H, W) integer array
+            As `picture` returned it, painted over.
+        plane : tuple of int
+            Which plane it is.
+        class_name : str, optional
+            Class of objects with new ids; the first class if not given.
+
+        Returns
+        -------
+        bool
+            Whether anything was painted.
+
+        Raises
+        ------
+        InputError
+            If the picture has another shape than the planes of the session.
+        """
+        if picture.shape != self.shape:
+            raise InputError(
+                f"The painted picture is {picture.shape}, but the planes of this session are {self.shape}."
+            )
+        drawn = self.picture(plane)
+        if (drawn == picture).all():
+            return False
+        here = {i: o for i, o in self._state.objects.items() if o.plane == plane}
+        elsewhere = {i: o for i, o in self._state.objects.items() if o.plane != plane}
+        classes = self.classes if len(self.classes) else self.classes.add("object")
+        name = class_name or next(iter(classes)).name
+        painted = absorb_painting(
+            here, drawn, self._own_ids(picture.astype(drawn.dtype), elsewhere), name, plane
+        )
+        self._next_id = max([self._next_id, *(i + 1 for i in painted)])
+        self._commit(_State(classes, {**elsewhere, **painted}))
+        return True
+
+    def picture(self, plane: tuple[int, ...] = ()) -> NDArray[np.uint32]:
+        """Draw a plane's Objects by id, (H, W) uint32, the smaller in front."""
+        return draw_objects((o for o in self._state.objects.values() if o.plane == plane), self.shape)
+
+    def table(self) -> pd.DataFrame:
+        """One row per Object."""
+        columns = ["id", "class", "status", "plane", "area", "score", "segment"]
+        rows = [
+            (o.id, o.class_name, o.status, o.plane, o.area, o.score, o.segment)
+            for o in self._state.objects.values()
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def undo(self) -> bool:
+        """Take the last decision back; returns whether there was one."""
+        return self._travel(self._past, self._future)
+
+    def redo(self) -> bool:
+        """Bring back what `undo` took; returns whether there was anything."""
+        return self._travel(self._future, self._past)
+
+    def save(self, path: Path) -> None:
+        """Write the session to a file, whole or not at all; the undo history is not kept."""
+        write_session(path, self.shape, self.classes, self._state.objects, self._next_id)
+
+    @classmethod
+    def load(cls, path: Path) -> Session:
+        """Read a session that `save` wrote."""
+        shape, classes, objects, next_id = read_session(path)
+        session = cls(shape)
+        session._state = _State(classes, objects)
+        session._next_id = next_id
+        return session
+
+    def _own_ids(self, picture: NDArray[np.uint32], elsewhere: Mapping[int, Object]) -> NDArray[np.uint32]:
+        """Give what was painted with the id of another plane's object a new id, so that neither is lost."""
+        free = max(self._next_id, int(picture.max(initial=0)) + 1)
+        for taken in sorted(set(elsewhere) & {int(i) for i in np.unique(picture)}):
+            picture = np.where(picture == taken, np.uint32(free), picture)
+            free += 1
+        return picture
+
+    def _predicted(self, match: Match, row: int, column: int, plane: tuple[int, ...]) -> Object:
+        x0, y0 = (int(edge) for edge in match.segments.boxes[row, :2])
+        new = Object(
+            id=self._next_id,
+            class_name=match.names[column],
+            status="predicted",
+            crop=match.segments.masks.crop(row),
+            origin=(x0, y0),
+            plane=plane,
+            segment=row + 1,
+            score=float(match.calibrated[row, column]),
+        )
+        self._next_id += 1
+        return new
+
+    def _decided(self) -> list[Object]:
+        return [o for o in self._state.objects.values() if o.status in ("accepted", "corrected")]
+
+    def _object(self, i: int) -> Object:
+        if i not in self._state.objects:
+            raise InputError(
+                f"There is no object {i} in this session: it may have been undone or matched anew."
+            )
+        return self._state.objects[i]
+
+    def _set_status(self, ids: Iterable[int], status: Status) -> None:
+        self._change({i: replace(self._object(i), status=status) for i in ids})
+
+    def _change(self, changes: Mapping[int, Object]) -> None:
+        if changes:
+            self._commit(_State(self.classes, {**self._state.objects, **changes}))
+
+    def _commit(self, state: _State) -> None:
+        self._past = [*self._past[-UNDO_STEPS + 1 :], self._state]
+        self._future.clear()
+        self._state = state
+        self.changed.emit()
+
+    def _travel(self, source: list[_State], target: list[_State]) -> bool:
+        if not source:
+            return False
+        target.append(self._state)
+        self._state = source.pop()
+        self.changed.emit()
+        return True

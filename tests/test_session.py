@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_slip.errors import InputError
+from napari_slip.segments import PackedMasks
+from napari_slip.session import PALETTE, ClassList, Session
+
+SHAPE = (12, 16)
+
+
+def square(y, x, side=4):
+    mask = np.zeros(SHAPE, bool)
+    mask[y : y + side, x : x + side] = True
+    return mask
+
+
+def match_of(name, masks, score=0.9):
+    """What a session reads of a match: one class that accepts every one of these masks."""
+    segments = SimpleNamespace(masks=PackedMasks.pack(masks, [(0, 0)] * len(masks)))
+    segments.boxes = segments.masks.boxes
+    return SimpleNamespace(
+        names=(name,),
+        segments=segments,
+        calibrated=np.full((len(masks), 1), score),
+        accepted=lambda: np.ones((len(masks), 1), bool),
+    )
+
+
+@pytest.fixture
+def session():
+    session = Session(SHAPE)
+    session.predict(match_of("cell", [square(1, 1), square(6, 8)]))
+    return session
+
+
+def test_a_prediction_becomes_an_object_of_its_class(session):
+    assert [o.class_name for o in session.objects.values()] == ["cell", "cell"]
+    assert [o.status for o in session.objects.values()] == ["predicted", "predicted"]
+    assert session.classes["cell"].phrases == ("cell",)
+    np.testing.assert_array_equal(session.picture() > 0, square(1, 1) | square(6, 8))
+
+
+def test_the_next_match_replaces_predictions_but_no_decision(session):
+    kept, _ = session.objects
+    session.accept([kept])
+    session.predict(match_of("cell", [square(1, 1)]))
+    assert list(session.objects) == [kept]
+    assert session.objects[kept].status == "accepted"
+
+
+def test_what_was_rejected_is_not_predicted_again(session):
+    first, second = session.objects
+    session.reject([first])
+    session.predict(match_of("cell", [square(1, 1), square(6, 8)]))
+    assert not session.picture()[square(1, 1)].any()
+    assert session.picture()[square(6, 8)].all()
+    assert second not in session.objects  # ids are never used again
+
+
+def test_another_class_keeps_the_predictions_of_the_first(session):
+    session.predict(match_of("debris", [square(8, 0, 2)]))
+    assert sorted(o.class_name for o in session.objects.values()) == ["cell", "cell", "debris"]
+
+
+def test_undo_and_redo_travel_through_decisions(session):
+    first, second = session.objects
+    session.accept([first])
+    session.reject([second])
+    assert session.undo()
+    assert session.objects[second].status == "predicted"
+    assert session.undo()
+    assert session.objects[first].status == "predicted"
+    assert not session.undo()
+    assert session.redo() and session.redo() and not session.redo()
+    assert session.objects[second].status == "rejected"
+
+
+def test_a_new_decision_ends_the_redo(session):
+    first, second = session.objects
+    session.accept([first])
+    session.undo()
+    session.reject([second])
+    assert not session.redo()
+
+
+def test_renaming_a_class_loses_nothing(session):
+    session.accept(list(session.objects))
+    session.rename_class("cell", "neuron")
+    assert {o.class_name for o in session.objects.values()} == {"neuron"}
+    assert session.classes["neuron"].phrases == ("cell",)
+    session.predict(match_of("neuron", [square(1, 1), square(6, 8)]))
+    assert len(session.objects) == 2
+
+
+def test_a_class_with_decided_objects_stays(session):
+    session.accept(list(session.objects))
+    with pytest.raises(InputError, match="'cell' still has objects"):
+        session.classes = session.classes.remove("cell")
+
+
+def test_a_class_with_predictions_only_takes_them_along(session):
+    session.classes = session.classes.remove("cell")
+    assert not session.objects
+    session.undo()
+    assert len(session.objects) == 2
+
+
+def test_assign_moves_an_object_to_another_class(session):
+    first, _ = session.objects
+    session.classes = session.classes.add("nucleus")
+    session.assign([first], "nucleus")
+    assert session.objects[first].class_name == "nucleus"
+    with pytest.raises(InputError, match="no class 'axon'"):
+        session.assign([first], "axon")
+
+
+def test_unknown_objects_end_in_a_sentence(session):
+    with pytest.raises(InputError, match="no object 99"):
+        session.accept([99])
+
+
+def test_the_smaller_object_lies_in_front_and_the_larger_stays_whole(session):
+    session.predict(match_of("tissue", [np.ones(SHAPE, bool)]))
+    tissue = next(o for o in session.objects.values() if o.class_name == "tissue")
+    assert session.picture()[2, 2] != tissue.id
+    assert tissue.area == SHAPE[0] * SHAPE[1]
+
+
+def test_painting_over_an_object_corrects_both(session):
+    first, second = session.objects
+    painted = session.picture()
+    painted[1:3, 1:5] = second
+    assert session.absorb(painted)
+    np.testing.assert_array_equal(session.picture(), painted)
+    assert session.objects[first].status == session.objects[second].status == "corrected"
+    assert not session.absorb(painted)
+
+
+def test_erasing_an_object_whole_deletes_it_and_undo_brings_it_back(session):
+    first, _ = session.objects
+    before = session.picture()
+    session.absorb(np.where(before == first, 0, before))
+    assert first not in session.objects
+    session.undo()
+    np.testing.assert_array_equal(session.picture(), before)
+
+
+def test_a_new_id_is_a_new_object_of_the_chosen_class(session):
+    session.classes = session.classes.add("debris")
+    painted = session.picture()
+    painted[10:, :3] = 77
+    session.absorb(painted, class_name="debris")
+    assert session.objects[77].class_name == "debris"
+    session.predict(match_of("debris", [square(0, 12, 2)]))
+    assert max(session.objects) == 78
+
+
+def test_the_same_id_on_another_plane_is_another_object(session):
+    first, _ = session.objects
+    painted = session.picture((1,))
+    painted[:3, :3] = first
+    session.absorb(painted, plane=(1,))
+    assert session.objects[first].plane == ()
+    assert (session.picture((1,))[:3, :3] > 0).all()
+
+
+def test_a_picture_of_another_shape_ends_in_a_sentence(session):
+    with pytest.raises(InputError, match=r"planes of this session are \(12, 16\)"):
+        session.absorb(np.zeros((3, 3), np.uint32))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_what_was_painted_is_what_is_drawn_next(data):
+    session = Session(SHAPE)
+    corners = st.tuples(st.integers(0, 8), st.integers(0, 12), st.integers(1, 8))
+    session.predict(match_of("a", [square(*c) for c in data.draw(st.lists(corners, min_size=1, max_size=4))]))
+    session.predict(match_of("b", [square(*c) for c in data.draw(st.lists(corners, min_size=1, max_size=4))]))
+    for _ in range(data.draw(st.integers(1, 4))):
+        painted = session.picture()
+        y, x, side = data.draw(corners)
+        painted[y : y + side, x : x + side] = data.draw(st.integers(0, 9))
+        session.absorb(painted)
+        touched = np.zeros(SHAPE, bool)
+        touched[y : y + side, x : x + side] = True
+        np.testing.assert_array_equal(session.picture()[touched], painted[touched])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from(["predict", "accept", "reject", "paint", "rename"]), max_size=8),
+    st.integers(0, 5),
+)
+def test_undo_is_exact(steps, seed):
+    rng = np.random.default_rng(seed)
+    session = Session(SHAPE)
+    session.predict(match_of("a", [square(1, 1), square(5, 6)]))
+    pictures = []
+    for step in steps:
+        before = session.picture()
+        ids = [i for i in session.objects if rng.random() < 0.5]
+        if step == "accept" and ids:
+            session.accept(ids)
+        elif step == "reject" and ids:
+            session.reject(ids)
+        elif step == "paint":
+            painted = before.copy()
+            painted[rng.integers(12), :] = rng.integers(5)
+            if not session.absorb(painted):
+                continue
+        else:
+            continue
+        pictures.append(before)
+    for before in reversed(pictures):
+        assert session.undo()
+        np.testing.assert_array_equal(session.picture(), before)
+
+
+def test_a_saved_session_comes_back_whole(session, tmp_path):
+    first, second = session.objects
+    session.accept([first])
+    session.reject([second])
+    path = tmp_path / "deep" / "work.slip.npz"
+    session.save(path)
+    again = Session.load(path)
+    assert again.classes == session.classes
+    assert again.table().equals(session.table())
+    np.testing.assert_array_equal(again.picture(), session.picture())
+    again.predict(match_of("b", [square(0, 0)]))
+    assert max(again.objects) > second
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"not a session"])
+def test_a_damaged_session_ends_in_a_sentence(content, tmp_path):
+    path = tmp_path / "work.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"work\.npz holds no session"):
+        Session.load(path)
+
+
+def test_a_failed_save_keeps_the_file_that_was_there(session, tmp_path, monkeypatch):
+    path = tmp_path / "work.npz"
+    session.save(path)
+
+    def disk_full(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", disk_full)
+    session.accept(list(session.objects))
+    with pytest.raises(OSError, match="No space"):
+        session.save(path)
+    assert {o.status for o in Session.load(path).objects.values()} == {"predicted"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_change_is_told(session):
+    told = []
+    session.changed.connect(lambda: told.append(1))
+    session.accept(list(session.objects))
+    session.undo()
+    assert len(told) == 2
+
+
+def test_classes_take_free_colours_then_begin_again():
+    classes = ClassList()
+    for i in range(len(PALETTE) + 1):
+        classes = classes.add(f"class {i}")
+    assert [c.colour for c in classes][: len(PALETTE)] == list(PALETTE)
+
+
+def test_classes_survive_a_file(tmp_path):
+    classes = ClassList().add("cell", ["cell", "a round cell"]).add("débris", colour="#112233")
+    classes.write(tmp_path / "classes.json")
+    assert ClassList.read(tmp_path / "classes.json") == classes
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"format": "other"}', '{"format": "napari-slip classes 1", "classes": 3}']
+)
+def test_a_file_that_is_no_class_list_ends_in_a_sentence(text, tmp_path):
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(InputError, match=r"c\.json holds no list of classes"):
+        ClassList.read(tmp_path / "c.json")
+
+
+def test_classes_are_reordered_by_naming_each_once():
+    classes = ClassList().add("a").add("b")
+    assert [c.name for c in classes.reorder(["b", "a"])] == ["b", "a"]
+    with pytest.raises(InputError, match="each class exactly once"):
+        classes.reorder(["b"])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: c.add("cell"), "already a class 'cell'"),
+        (lambda c: c.add("  "), "blank name"),
+        (lambda c: c.change("cell", phrases=()), "at least one phrase"),
+        (lambda c: c.change("cell", colour="red"), "'red' is no colour"),
+        (lambda c: c.change("cell", new_name="debris"), "already a class 'debris'"),
+        (lambda c: c.remove("axon"), "no class 'axon'"),
+    ],
+)
+def test_wrong_changes_of_classes_end_in_a_sentence(change, sentence):
+    with pytest.raises(InputError, match=sentence):
+        change(ClassList().add("cell").add("debris"))
