@@ -58,7 +58,8 @@ def read_session(path: Path) -> tuple[tuple[int, int], ClassList, dict[int, Obje
         If the file is missing, damaged or no session.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, because numpy leaves a damaged file open
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             header = json.loads(file["header"].tobytes())
             bits = file["bits"]
         if header["format"] != FORMAT:
