@@ -1,0 +1,40 @@
+"""Procedural pictures of named things, for training and for tests: numpy, scipy and scikit-image only."""
+
+from napari_slip.synthesis._backgrounds import GROUNDS, background, photograph
+from napari_slip.synthesis._captions import TEMPLATES, THINGS, captions, choose, described, synonyms
+from napari_slip.synthesis._colours import COLOURS
+from napari_slip.synthesis._degrade import degrade
+from napari_slip.synthesis._emoji import EmojiSprites, emoji_sprites, turned
+from napari_slip.synthesis._nuclei import MODALITIES, draw_nuclei
+from napari_slip.synthesis._scenes import Scene, SpriteSource, any_sprite, coin_scene, draw_scene
+from napari_slip.synthesis._sprites import NAMES, TEXTURES, Sprite, colour_of, draw, measured
+
+__all__ = [
+    "COLOURS",
+    "GROUNDS",
+    "MODALITIES",
+    "NAMES",
+    "TEMPLATES",
+    "TEXTURES",
+    "THINGS",
+    "EmojiSprites",
+    "Scene",
+    "Sprite",
+    "SpriteSource",
+    "any_sprite",
+    "background",
+    "captions",
+    "choose",
+    "coin_scene",
+    "colour_of",
+    "degrade",
+    "described",
+    "draw",
+    "draw_nuclei",
+    "draw_scene",
+    "emoji_sprites",
+    "measured",
+    "photograph",
+    "synonyms",
+    "turned",
+]
