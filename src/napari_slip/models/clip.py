@@ -1,0 +1,278 @@
+"""From a name or a folder to a CLIP of transformers, behind the protocol that the chain asks for."""
+
+from __future__ import annotations
+
+import importlib.resources
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_slip.errors import InputError, ModelError
+from napari_slip.models.cards import normalisation, read_card, read_json
+from napari_slip.models.devices import resolve_device
+from napari_slip.models.hub import WEIGHT_FILES, fetch_folder, is_hub_name
+from napari_slip.models.weights import read_state, sha256_of
+from napari_slip.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+    from transformers import CLIPModel
+
+    from napari_slip.models.protocols import EncoderCard
+
+BATCH = 32
+"""Pictures or sentences that go through the network at once; a larger batch is no faster on a processor."""
+
+
+class HuggingFaceClip:
+    """A `transformers.CLIPModel` as a `DualEncoder`.
+
+    Parameters
+    ----------
+    network : CLIPModel
+        In evaluation mode, on its device.
+    tokenizer : Tokenizer
+        Which ends each text with the token at which the network reads it.
+    card : EncoderCard
+        What it says of itself.
+    std : (3,) sequence of float
+        Standard deviation of the colours by which pictures are scaled, 0..1; the mean is on the card.
+    """
+
+    def __init__(
+        self, network: CLIPModel, tokenizer: Tokenizer, card: EncoderCard, std: Sequence[float]
+    ) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self._card = card
+        self._device = next(network.parameters()).device
+        self._mean = torch.tensor(card.mean, device=self._device).view(3, 1, 1) * 255
+        self._std = torch.tensor(std, device=self._device).view(3, 1, 1) * 255
+
+    @property
+    def card(self) -> EncoderCard:
+        """What the encoder says of itself."""
+        return self._card
+
+    def encode_images(
+        self, pictures: NDArray[np.uint8], progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Embed pictures.
+
+        Parameters
+        ----------
+        pictures : (N, S, S, 3) uint8 array
+            RGB, already of the size on the card.
+        progress : Progress, optional
+            Asked at every block of the transformer whether to stop.
+
+        Returns
+        -------
+        (N, D) float32 array
+            Rows of unit length.
+
+        Raises
+        ------
+        InputError
+            If the pictures have another size.
+        Cancelled
+            If `progress` was cancelled.
+        """
+        side = self._card.image_size
+        if pictures.shape[1:] != (side, side, 3):
+            raise InputError(
+                f"Pictures of shape {pictures.shape} were given, but (N, {side}, {side}, 3) is expected."
+            )
+        embeddings = []
+        with torch.inference_mode(), _stoppable(self.network.vision_model, progress or Progress()):
+            for start in range(0, len(pictures), BATCH):
+                batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + BATCH])).to(
+                    self._device
+                )
+                scaled = (batch.permute(0, 3, 1, 2).float() - self._mean) / self._std
+                embeddings.append(_unit(self.network.get_image_features(pixel_values=scaled).pooler_output))
+        return self._stack(embeddings)
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts as (N, D) float32 rows of unit length; what is too long for the network is cut off."""
+        embeddings = []
+        with torch.inference_mode():
+            for start in range(0, len(texts), BATCH):
+                encodings = self.tokenizer.encode_batch(list(texts[start : start + BATCH]))
+                ids = [_to_the_end(encoding.ids) for encoding in encodings]
+                longest = max(map(len, ids))
+                # Filled up with the end token: attention is causal, so what follows the first is not seen.
+                filled = [row + row[-1:] * (longest - len(row)) for row in ids]
+                tokens = torch.tensor(filled, device=self._device)
+                embeddings.append(_unit(self.network.get_text_features(input_ids=tokens).pooler_output))
+        return self._stack(embeddings)
+
+    def _stack(self, embeddings: list[torch.Tensor]) -> NDArray[np.float32]:
+        if not embeddings:
+            return np.zeros((0, self.network.visual_projection.out_features), np.float32)
+        stacked: NDArray[np.float32] = torch.cat(embeddings).cpu().numpy()
+        return stacked
+
+
+def load_clip(
+    name_or_path: str | Path, *, device: str = "auto", progress: Progress | None = None
+) -> HuggingFaceClip:
+    """Load a CLIP.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        ``"mini"``, which is part of this package; the name of a CLIP on the Hugging Face hub, such as
+        ``"openai/clip-vit-base-patch32"``, which is downloaded if it is not there yet; or a folder as
+        transformers writes it. A ``card.json`` beside the weights is read too, see
+        `napari_slip.models.cards.read_card`.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    progress : Progress, optional
+        Hears of the download, and can stop it.
+
+    Returns
+    -------
+    HuggingFaceClip
+
+    Raises
+    ------
+    InputError
+        If this machine has no such device.
+    ModelError
+        If the model is unknown, missing, damaged or of another architecture.
+    """
+    target = resolve_device(device)
+    name = str(name_or_path)
+    if name == "mini":
+        with importlib.resources.as_file(
+            importlib.resources.files("napari_slip.models") / "mini" / "clip"
+        ) as folder:
+            return _load(folder, name, target)
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        if folder.exists() or not is_hub_name(name):
+            raise ModelError(
+                f"There is no CLIP called {name!r} and no folder of that name: expected mini, a name on the "
+                "hub such as openai/clip-vit-base-patch32, or a folder as transformers writes it."
+            )
+        folder = fetch_folder(name, progress)
+    return _load(folder, name, target)
+
+
+def _load(folder: Path, name: str, device: torch.device) -> HuggingFaceClip:
+    from transformers import CLIPConfig
+
+    values = read_json(folder / "config.json")
+    if values.get("model_type") != "clip":
+        raise ModelError(
+            f"{name} is of another architecture ({values.get('model_type', 'unnamed')}): expected a CLIP, "
+            'whose config.json says "model_type": "clip".'
+        )
+    weights = next((folder / file for file in WEIGHT_FILES if (folder / file).is_file()), None)
+    if weights is None:
+        raise ModelError(
+            f"{folder} has no {' or '.join(WEIGHT_FILES)}: expected a folder as transformers writes it."
+        )
+    try:
+        config: Any = CLIPConfig.from_dict(values)
+    except Exception as error:  # its validation has errors of its own
+        raise ModelError(
+            f"{folder / 'config.json'} describes no CLIP that can be built: fetch or copy it again."
+        ) from error
+    network = _build(config, weights)
+    tokenizer = _tokenizer(folder, config)
+    card = read_card(
+        folder,
+        name=name,
+        hash=sha256_of(weights),
+        image_size=config.vision_config.image_size,
+        logit_scale=float(network.logit_scale),
+    )
+    network.to(device)  # type: ignore[arg-type]
+    return HuggingFaceClip(network, tokenizer, card, normalisation(folder)[1])
+
+
+def _build(config: Any, weights: Path) -> CLIPModel:
+    """Build the network without filling it with random numbers first; every weight must arrive."""
+    from transformers import CLIPModel
+
+    state = read_state(weights)
+    with torch.device("meta"):
+        network: Any = CLIPModel(config)
+    try:
+        missing, _ = network.load_state_dict(state, strict=False, assign=True)
+        problem = f"it lacks {missing[0]}" if missing else ""
+    except RuntimeError as error:
+        problem = (str(error).splitlines()[1:] or [str(error)])[0].strip()[:160]
+    if problem:
+        raise ModelError(
+            f"{weights} is no CLIP as its config.json describes it ({problem}): fetch or copy it again."
+        )
+    # the only numbers of a CLIP that are not among its weights
+    for module in network.modules():
+        if "position_ids" in dict(module.named_buffers(recurse=False)):
+            module.position_ids = torch.arange(module.position_ids.shape[-1])[None]
+    built: CLIPModel = network.float().requires_grad_(False).eval()
+    return built
+
+
+def _tokenizer(folder: Path, config: Any) -> Tokenizer:
+    from tokenizers import Tokenizer
+    from transformers import CLIPTokenizer
+
+    text = config.text_config
+    try:
+        if (folder / "tokenizer.json").is_file():
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        else:
+            files = str(folder / "vocab.json"), str(folder / "merges.txt")
+            tokenizer = CLIPTokenizer(*files).backend_tokenizer
+    except Exception as error:  # a damaged file of tokenizers raises a bare Exception
+        raise ModelError(
+            f"{folder} has no tokenizer that can be read: expected tokenizer.json, or vocab.json and "
+            "merges.txt."
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(text.max_position_embeddings)
+    ids = tokenizer.encode("").ids
+    # CLIP reads a text at its end token. Where that is not found it reads the start, which is the same for
+    # all texts; 2 stands for the largest id, as the first CLIPs were saved.
+    end = max(ids, default=-1) if text.eos_token_id == 2 else text.eos_token_id
+    if end not in ids or ids.index(end) != len(ids) - 1 or tokenizer.get_vocab_size() > text.vocab_size:
+        raise ModelError(
+            f"The tokenizer in {folder} is not the one of its CLIP: it ends texts with token "
+            f"{ids[-1] if ids else None} and has {tokenizer.get_vocab_size()} tokens, but {end} and at most "
+            f"{text.vocab_size} are expected."
+        )
+    return tokenizer
+
+
+@contextmanager
+def _stoppable(model: torch.nn.Module, progress: Progress) -> Iterator[None]:
+    """Let `progress` stop a network at every block of its transformer."""
+
+    def check(*_: object) -> None:
+        progress.check()
+
+    handles = [layer.register_forward_pre_hook(check) for layer in model.encoder.layers]  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _to_the_end(ids: list[int]) -> list[int]:
+    """Take end tokens out of the middle, where they stand for unknown characters: CLIP reads at the first."""
+    return [*(token for token in ids if token != ids[-1]), ids[-1]]
+
+
+def _unit(vectors: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.normalize(vectors.float(), dim=-1)
