@@ -49,10 +49,13 @@ class EncodedPlane:
         The plane itself, to measure brightness and to zoom in on a click.
     tiles : tuple of Tile
         One for a SAM of the original sizes, several where the plane is looked at piece by piece.
+    exact : bool
+        Whether the encoder ran in float32.
     """
 
     rgb: NDArray[np.uint8]
     tiles: tuple[Tile, ...]
+    exact: bool = True
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,0 +1,8 @@
+"""From a plane to segments: everything about SAM, automatic and prompted by clicks, boxes and masks."""
+
+from __future__ import annotations
+
+from napari_slip.segmentation.protocols import EncodedPlane, Refined, Segmenter, Tile
+from napari_slip.segmentation.segmenter import SamSegmenter
+
+__all__ = ["EncodedPlane", "Refined", "SamSegmenter", "Segmenter", "Tile"]

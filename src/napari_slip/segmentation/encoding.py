@@ -1,0 +1,99 @@
+"""The image encoder, run over a plane window by window and stoppable inside."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from segment_anything.modeling import ImageEncoderViT
+from segment_anything.utils.transforms import ResizeLongestSide
+from torch import nn
+
+from napari_slip.segmentation.precision import bfloat16_pays
+from napari_slip.segmentation.protocols import Tile
+from napari_slip.segmentation.vit import run_vit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from segment_anything.modeling import Sam
+    from torch import Tensor
+
+    from napari_slip.progress import Progress
+    from napari_slip.segmentation.tiling import Box
+
+
+class Encoder:
+    """Runs the image encoder over windows of a plane, stoppable before each of its blocks.
+
+    Parameters
+    ----------
+    network : Sam
+        In evaluation mode.
+    progress : Progress
+        Can stop it.
+    exact : bool
+        Whether to stay in float32 also where bfloat16 would be faster.
+    """
+
+    def __init__(self, network: Sam, progress: Progress, *, exact: bool = True) -> None:
+        self.network = network
+        self.progress = progress
+        vit = isinstance(network.image_encoder, ImageEncoderViT)
+        self.exact = exact or not (vit and bfloat16_pays(network.device))
+
+    def __call__(self, rgb: NDArray[np.uint8], box: Box) -> Tile:
+        """Encode the window ``(x0, y0, x1, y1)``, far edges excluded, of a plane, (H, W, 3) uint8."""
+        x0, y0, x1, y1 = box
+        # the resize of segment-anything, so that the same picture reaches the same weights
+        window = np.ascontiguousarray(rgb[y0:y1, x0:x1])
+        scaled = ResizeLongestSide(self.network.image_encoder.img_size).apply_image(window)
+        picture = torch.from_numpy(scaled).to(self.network.device).permute(2, 0, 1)
+        with torch.autocast(self.network.device.type, torch.bfloat16, enabled=not self.exact):
+            embedding = self._run(self.network.preprocess(picture)[None])
+        return Tile(embedding.float(), box, (scaled.shape[0], scaled.shape[1]))
+
+    def _run(self, picture: Tensor) -> Tensor:
+        encoder = self.network.image_encoder
+        if isinstance(encoder, ImageEncoderViT):
+            return run_vit(encoder, picture, self.progress.check)
+        with stoppable(encoder, self.progress):
+            embedding: Tensor = encoder(picture)
+        return embedding
+
+
+@contextmanager
+def stoppable(module: nn.Module, progress: Progress) -> Iterator[None]:
+    """Let `progress` stop a network before each of its blocks, for as long as the context lasts.
+
+    Parameters
+    ----------
+    module : Module
+        Its direct children, and the members of their lists, are what it can stop before.
+    progress : Progress
+        Asked by the thread that entered the context only: another one may be running the same network.
+    """
+    thread = threading.get_ident()
+
+    def check(*_: Any) -> None:
+        if threading.get_ident() == thread:
+            progress.check()
+
+    hooks = [block.register_forward_pre_hook(check) for block in _blocks(module)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _blocks(module: nn.Module) -> Iterator[nn.Module]:
+    for child in module.children():
+        if isinstance(child, nn.ModuleList | nn.Sequential):
+            yield from child
+        else:
+            yield child

@@ -1,0 +1,117 @@
+"""The masks of all tiles become the masks of the plane: no seams, no object twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_slip.filtering.overlaps import overlaps
+from napari_slip.segmentation.candidates import suppress
+from napari_slip.segments import PackedMasks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_slip.segmentation.candidates import Candidate
+    from napari_slip.segmentation.protocols import EncodedPlane
+    from napari_slip.settings import ProposalSettings
+
+
+RIM = 0.3
+"""Share of the smaller of two objects' masks that may lie in the other one's."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """N masks of a plane.
+
+    Parameters
+    ----------
+    masks : PackedMasks
+        None of them empty.
+    predicted_iou, stability_score : (N,) float array
+        SAM's own two quality scores.
+    """
+
+    masks: PackedMasks
+    predicted_iou: NDArray[np.float64]
+    stability_score: NDArray[np.float64]
+
+
+def merge(
+    found: Sequence[Sequence[Candidate]],
+    plane: EncodedPlane,
+    settings: ProposalSettings,
+    threshold: float,
+    *,
+    apart: bool,
+) -> Merged:
+    """Bring the masks of all tiles together and draw those that are kept.
+
+    A mask that ends where its tile does may be part of an object, which is whole in the next tile or at the
+    next scale (see `tiling.plan`), and is dropped; of masks that overlap, the better is kept.
+
+    Parameters
+    ----------
+    found : sequence of sequences of Candidate
+        For each tile, without duplicates.
+    plane : EncodedPlane
+        That the tiles are of.
+    settings : ProposalSettings
+        The threshold of the suppression, and the smallest area.
+    threshold : float
+        Logit above which a pixel belongs to a mask.
+    apart : bool
+        Whether each mask is of one object, so that no two of them share more than a rim.
+
+    Returns
+    -------
+    Merged
+        Best first.
+    """
+    whole = [c for tile in found for c in tile if not _is_cut(c, plane.shape)]
+    if len(found) > 1:
+        whole = suppress(whole, settings.box_nms_thresh)
+    drawn = [(c, *c.draw(threshold)) for c in whole]
+    kept = [one for one in drawn if np.count_nonzero(one[1]) >= max(settings.min_area, 1)]
+    masks = PackedMasks.pack([mask for _, mask, _ in kept], [corner for _, _, corner in kept])
+    scores = np.array([(c.predicted_iou, c.stability_score, c.rank) for c, _, _ in kept]).reshape(-1, 3)
+    if apart:
+        rows = np.flatnonzero(_apart(masks, scores[:, 2]))
+        masks, scores = masks.take(rows), scores[rows]
+    return Merged(masks, scores[:, 0], scores[:, 1])
+
+
+def _apart(masks: PackedMasks, rank: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which masks share no more than a rim with a better one that is kept."""
+    pairs = overlaps(masks)
+    rivals: dict[int, list[int]] = {}
+    for one, other, share in zip(
+        pairs.inner.tolist(), pairs.outer.tolist(), pairs.share.tolist(), strict=True
+    ):
+        if share > RIM:
+            rivals.setdefault(one, []).append(other)
+            rivals.setdefault(other, []).append(one)
+    kept = np.ones(len(masks), bool)
+    for row in np.argsort(-rank, kind="stable").tolist():
+        if kept[row]:
+            kept[[rival for rival in rivals.get(row, ()) if (rank[rival], -rival) < (rank[row], -row)]] = (
+                False
+            )
+    return kept
+
+
+def _is_cut(candidate: Candidate, shape: tuple[int, int]) -> bool:
+    """Whether a mask ends where its tile does and the plane does not, and so may be part of an object."""
+    x0, y0, x1, y1 = candidate.tile
+    left, top, right, bottom = candidate.box
+    return bool(
+        (left <= x0 and x0 > 0)
+        or (top <= y0 and y0 > 0)
+        or (right >= x1 - 1 and x1 < shape[1])
+        or (bottom >= y1 - 1 and y1 < shape[0])
+    )

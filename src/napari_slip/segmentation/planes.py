@@ -1,0 +1,79 @@
+"""A whole plane through the image encoder: how finely to look, and in how many pieces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_slip.models.mini.sam import MiniSam
+from napari_slip.segmentation.encoding import Encoder
+from napari_slip.segmentation.protocols import EncodedPlane, Tile
+from napari_slip.segmentation.tiling import plan
+from napari_slip.segmentation.windows import centres_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from segment_anything.modeling import Sam
+
+    from napari_slip.progress import Progress
+
+AT_ONCE, MINI_AT_ONCE = 2.0, 1.5
+"""Longest side of a plane that is looked at at once, in inputs of the model; those of mini are small."""
+
+TINY = 13.0
+"""Typical object, in model pixels, below which a plane is looked at again twice as finely."""
+
+ENOUGH = 5
+"""Objects that make a typical one."""
+
+FINEST = 4
+"""Largest factor between the first look and the finest one."""
+
+
+def encode_plane(
+    network: Sam, rgb: NDArray[np.uint8], progress: Progress, *, exact: bool = False
+) -> EncodedPlane:
+    """Run the image encoder over a plane.
+
+    A model that predicts centres and sizes of objects looks again, twice as finely, where they are too small
+    for it.
+
+    Parameters
+    ----------
+    network : Sam
+        In evaluation mode.
+    rgb : (H, W, 3) uint8 array
+        The plane.
+    progress : Progress
+        Hears ``("encode", windows done, windows)``; stops the encoder before its next block.
+    exact : bool
+        Whether to stay in float32 also where bfloat16 would be faster.
+
+    Returns
+    -------
+    EncodedPlane
+    """
+    encoder = Encoder(network, progress, exact=exact)
+    known: dict[tuple[int, int, int, int], Tile] = {}
+    zoom, side = 1, network.image_encoder.img_size
+    while True:
+        mini = isinstance(network, MiniSam)
+        boxes = plan((rgb.shape[0], rgb.shape[1]), side, MINI_AT_ONCE if mini else AT_ONCE, zoom)
+        for i, box in enumerate(boxes):
+            progress("encode", i, len(boxes))
+            if box not in known:
+                known[box] = encoder(rgb, box)
+        progress("encode", len(boxes), len(boxes))
+        tiles = tuple(known[box] for box in boxes)
+        if zoom == FINEST or not (isinstance(network, MiniSam) and _tiny(network, tiles)):
+            return EncodedPlane(rgb, tiles, encoder.exact)
+        zoom *= 2
+
+
+def _tiny(network: MiniSam, tiles: tuple[Tile, ...]) -> bool:
+    """Whether the objects at the finest scale are too small for the model."""
+    finest = max(tile.scale for tile in tiles)
+    sizes = torch.cat([centres_of(network, tile).sizes for tile in tiles if tile.scale == finest])
+    return len(sizes) >= ENOUGH and float(sizes.median()) < TINY

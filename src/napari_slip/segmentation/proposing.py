@@ -1,0 +1,123 @@
+"""From an encoded tile to candidates: where to ask, what to keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_slip.models.mini.sam import MiniSam
+from napari_slip.segmentation import adaptive
+from napari_slip.segmentation.candidates import Judge, suppress
+from napari_slip.segmentation.chunks import chunk_size, in_chunks
+from napari_slip.segmentation.decoder import Decoder
+from napari_slip.segmentation.prompts import grid
+from napari_slip.segmentation.quick import QuickJudge
+from napari_slip.segmentation.resampling import Resampler
+from napari_slip.segmentation.tiling import OVERLAP
+from napari_slip.segmentation.windows import Windows, centres_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from segment_anything.modeling import Sam
+    from torch import Tensor
+
+    from napari_slip.segmentation.candidates import Candidate
+    from napari_slip.segmentation.protocols import Tile
+    from napari_slip.settings import ProposalSettings
+
+
+class TileProposal:
+    """The search for the masks of one tile.
+
+    Parameters
+    ----------
+    network : Sam
+        In evaluation mode.
+    tile : Tile
+        Encoded by it.
+    settings : ProposalSettings
+        Where to ask and which masks to keep.
+    tiles : sequence of Tile
+        All tiles of the plane.
+    """
+
+    def __init__(self, network: Sam, tile: Tile, settings: ProposalSettings, tiles: Sequence[Tile]) -> None:
+        self.network = network
+        self.tile = tile
+        self.settings = settings
+        self.centres = None
+        if isinstance(network, MiniSam) and settings.prompts == "auto" and not settings.exact:
+            self.centres = centres_of(network, tile, _smallest(tile, tiles, network.image_encoder.img_size))
+
+    @property
+    def prompts(self) -> int:
+        """At how many points the tile is asked, at most."""
+        return self.settings.points_per_side**2 if self.centres is None else len(self.centres.points)
+
+    def run(self, step: Callable[[int], None]) -> list[Candidate]:
+        """Ask.
+
+        Parameters
+        ----------
+        step : callable
+            Called with the number of prompts that have just been done; what it raises ends the search.
+
+        Returns
+        -------
+        list of Candidate
+            Without duplicates, best first.
+        """
+        network, settings = self.network, self.settings
+        logits_side, side = network.prompt_encoder.mask_input_size[0], network.image_encoder.img_size
+        resampler = Resampler.of(self.tile, logits_side, side)
+        kind = Judge if settings.exact else QuickJudge
+        judge = kind(settings, network.mask_threshold, resampler, self.tile.box)
+        if self.centres is not None and isinstance(judge, QuickJudge) and isinstance(network, MiniSam):
+            found = Windows(network, self.tile, judge).ask(self.centres, step)
+        else:
+            found = []
+            ask = _Asker(Decoder(network, self.tile), judge, found, step)
+            points, size = grid(self.tile, settings.points_per_side), chunk_size(network)
+            if settings.exact or settings.prompts == "grid":
+                in_chunks(points, size, ask)
+            else:
+                _ask_adaptively(points, settings.points_per_side, size, ask, logits_side / side)
+        return suppress(found, settings.box_nms_thresh)
+
+
+class _Asker:
+    """Asks at points and collects what passes."""
+
+    def __init__(
+        self, decoder: Decoder, judge: Judge, found: list[Candidate], step: Callable[[int], None]
+    ) -> None:
+        self.decoder = decoder
+        self.judge = judge
+        self.found = found
+        self.step = step
+
+    def __call__(self, points: Tensor) -> None:
+        decoded = self.decoder(points)
+        promising = self.judge.promising(decoded.iou)
+        if promising.any():
+            self.found += self.judge(decoded.logits(promising), decoded.iou[promising])
+        self.step(len(points))
+
+
+def _ask_adaptively(points: Tensor, per_side: int, size: int, ask: _Asker, scale: float) -> None:
+    """Ask round by round, leaving out the points that are settled; `scale` is in logits per model pixel."""
+    height, width = ask.judge.resampler.used
+    settled = adaptive.Settled(max(height, width), max(height, width) / per_side, ask.judge.threshold)
+    for rows, stride in zip(adaptive.rounds(per_side), adaptive.STRIDES, strict=False):
+        chosen = points[rows.to(points.device)]
+        still_open = settled.open(chosen * scale, stride)
+        ask.step(int((~still_open).sum()))
+        before = len(ask.found)
+        in_chunks(chosen[still_open], size, ask)
+        settled.add(ask.found[before:])
+
+
+def _smallest(tile: Tile, tiles: Sequence[Tile], side: int) -> float:
+    """Return the size, in model pixels, below which objects are left to the next finer scale's tiles."""
+    finer = [other.scale[0] for other in tiles if other.scale[0] > 1.5 * tile.scale[0]]
+    return OVERLAP * side * tile.scale[0] / min(finer) / 2 if finer else 0.0

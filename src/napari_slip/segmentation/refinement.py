@@ -1,0 +1,197 @@
+"""One mask from what a person points at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from napari_slip.models.mini.sam import STRIDE, MiniSam
+from napari_slip.progress import Progress
+from napari_slip.segmentation.encoding import Encoder
+from napari_slip.segmentation.protocols import Refined
+from napari_slip.segmentation.resampling import Part, Resampler
+from napari_slip.segmentation.windows import (
+    PER_CELL,
+    ROOM,
+    decode_windows,
+    fills_window,
+    size_at,
+    window_sides,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from segment_anything.modeling import Sam
+    from torch import Tensor
+
+    from napari_slip.segmentation.clicks import Clicks
+    from napari_slip.segmentation.protocols import EncodedPlane, Tile
+
+SMALL, GOOD = 16.0, 40.0
+"""Object size, in model pixels, below which a click is looked at more closely, and what size it then gets."""
+
+AROUND = 1.5
+"""Side of a window, in extents of what was pointed at."""
+
+SURE = 8.0
+"""Logit of a mask prompt inside, its negative outside: what SAM itself says where it is sure."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Clicks as the prompt encoder takes them.
+
+    Parameters
+    ----------
+    points : (1, P, 2) and (1, P) Tensors, optional
+        XY in model pixels, and labels.
+    box : (1, 4) Tensor, optional
+        XYXY in model pixels.
+    mask : (1, 1, L, L) Tensor, optional
+        Logits.
+    extent : two (2,) Tensors
+        Lowest and highest XY of all that was pointed at, in model pixels.
+    """
+
+    points: tuple[Tensor, Tensor] | None
+    box: Tensor | None
+    mask: Tensor | None
+    extent: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, network: Sam, clicks: Clicks, tile: Tile) -> Prompt:
+        """Bring clicks from the pixels of the plane to those of the model."""
+        device = tile.embedding.device
+        corner, scale = np.array(tile.box[:2], np.float32), np.array(tile.scale, np.float32)
+
+        def to_model(xy: NDArray[np.float32]) -> Tensor:
+            return torch.from_numpy(((xy - corner) * scale).astype(np.float32)).to(device)
+
+        points = box = mask = None
+        if len(clicks.points):
+            points = (to_model(clicks.points)[None], torch.from_numpy(clicks.labels).to(device)[None])
+        if clicks.box is not None:
+            box = to_model(clicks.box.reshape(2, 2)).reshape(1, 4)
+        if clicks.mask is not None:
+            mask = _mask_prompt(network, clicks.mask, tile)
+        low, high = to_model(np.array(clicks.extent, np.float32).reshape(2, 2))
+        return cls(points, box, mask, (low, high))
+
+
+def _mask_prompt(network: Sam, mask: NDArray[np.bool_], tile: Tile) -> Tensor:
+    """Show a mask to the prompt encoder as logits, as if SAM had said it before."""
+    x0, y0, x1, y1 = tile.box
+    side = network.image_encoder.img_size
+    part = torch.from_numpy(mask[y0:y1, x0:x1].astype(np.float32)).to(tile.embedding.device)
+    scaled = functional.interpolate(part[None, None], tile.input_size, mode="bilinear", align_corners=False)
+    padded = functional.pad(scaled, (0, side - tile.input_size[1], 0, side - tile.input_size[0]))
+    small = functional.interpolate(padded, network.prompt_encoder.mask_input_size, mode="area")
+    return (small * 2 - 1) * SURE
+
+
+class Refiner:
+    """Makes single masks on an encoded plane.
+
+    Parameters
+    ----------
+    network : Sam
+        In evaluation mode.
+    plane : EncodedPlane
+        Encoded by it.
+    """
+
+    def __init__(self, network: Sam, plane: EncodedPlane) -> None:
+        self.network = network
+        self.plane = plane
+
+    def refine(self, clicks: Clicks) -> Refined:
+        """Make one mask."""
+        tile = self._tile(clicks.extent)
+        if isinstance(self.network, MiniSam):
+            tile = self._closer(self.network, clicks, tile)
+        prompt = Prompt.of(self.network, clicks, tile)
+        # a single click is ambiguous, so SAM offers three masks for it; more than that has one answer
+        several = len(clicks.points) == 1 and clicks.box is None and clicks.mask is None
+        if isinstance(self.network, MiniSam):
+            part, iou = _decode_window(self.network, tile, prompt, several)
+        else:
+            part, iou = _decode(self.network, tile, prompt, several)
+        return self._place(part, iou, tile)
+
+    def _tile(self, extent: tuple[float, float, float, float]) -> Tile:
+        """Choose the finest tile that holds what was pointed at, best in its middle."""
+
+        def room(tile: Tile) -> float:
+            x0, y0, x1, y1 = tile.box
+            return min(extent[0] - x0, extent[1] - y0, x1 - extent[2], y1 - extent[3])
+
+        holding = [tile for tile in self.plane.tiles if room(tile) >= 0] or [self.plane.tiles[-1]]
+        finest = max(tile.scale for tile in holding)
+        return max((tile for tile in holding if tile.scale == finest), key=room)
+
+    def _closer(self, network: MiniSam, clicks: Clicks, tile: Tile) -> Tile:
+        """Look more closely where a click is at something too small for the model."""
+        if clicks.box is not None or clicks.mask is not None or not len(clicks.points):
+            return tile
+        scale = np.array(tile.scale, np.float32)
+        points = torch.from_numpy((clicks.points - np.array(tile.box[:2], np.float32)) * scale)
+        size = size_at(network, tile, points[0])
+        if size >= SMALL:
+            return tile
+        half = network.image_encoder.img_size * size / GOOD / 2 / scale.min()
+        middle, (height, width) = clicks.points[0], self.plane.shape
+        x0, y0 = np.floor((middle - half).clip(0)).astype(int).tolist()
+        x1, y1 = np.ceil((middle + half).clip(max=(width, height))).astype(int).tolist()
+        extent = clicks.extent
+        if extent[0] < x0 or extent[1] < y0 or extent[2] > x1 or extent[3] > y1:
+            return tile  # the other clicks lie too far away
+        return Encoder(network, Progress())(self.plane.rgb, (x0, y0, x1, y1))
+
+    def _place(self, part: Part, iou: float, tile: Tile) -> Refined:
+        logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size
+        values, (x, y) = Resampler.of(tile, logits, side).resample(part)
+        threshold = self.network.mask_threshold
+        union = int((values > threshold - 1).sum())
+        stability = int((values > threshold + 1).sum()) / union if union else 0.0
+        whole = np.zeros(self.plane.shape, bool)
+        x, y = x + tile.box[0], y + tile.box[1]
+        whole[y : y + values.shape[0], x : x + values.shape[1]] = (values > threshold).cpu().numpy()
+        return Refined(whole, min(max(iou, 0.0), 1.0), stability)
+
+
+def _decode(network: Sam, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
+    sparse, dense = network.prompt_encoder(points=prompt.points, boxes=prompt.box, masks=prompt.mask)
+    logits, iou = network.mask_decoder.predict_masks(
+        image_embeddings=tile.embedding,
+        image_pe=network.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+    )
+    best = _best(iou[0], several)
+    return Part(logits[0, best], (0, 0)), float(iou[0, best])
+
+
+def _decode_window(network: MiniSam, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
+    """Decode on the window that the object fits into, as the model was trained to."""
+    sparse, _ = network.prompt_encoder(points=prompt.points, boxes=prompt.box, masks=None)
+    low, high = prompt.extent
+    sides = window_sides(tile)
+    expected = 0.0 if prompt.points is None else size_at(network, tile, prompt.points[0][0, 0])
+    room = max(expected * ROOM, float((high - low).max()) * AROUND) / STRIDE
+    for side in (side for side in sides if side >= room or side == sides[-1]):
+        logits, iou, corners = decode_windows(
+            network, tile, ((low + high) / 2)[None], side, sparse, prompt.mask
+        )
+        best = _best(iou[0], several)
+        if not fills_window(tile, logits[:, best], corners, network.mask_threshold):
+            break
+    x, y = (corners[0] * PER_CELL).tolist()
+    return Part(logits[0, best], (x, y)), float(iou[0, best])
+
+
+def _best(iou: Tensor, several: bool) -> int:
+    return 1 + int(iou[1:].argmax()) if several else 0
