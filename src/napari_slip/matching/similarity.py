@@ -1,0 +1,61 @@
+"""Cosines, and the score that means the same for every prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_slip.models.protocols import Calibration
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scale (..., D) vectors to unit length; a vector of zeros stays one."""
+    vectors = np.asarray(vectors, np.float32)
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: NDArray[np.float32] = vectors / np.maximum(length, np.finfo(np.float32).tiny)
+    return scaled
+
+
+def cosine(segments: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cosines of (N, D) segments with (T, D) texts, all of unit length, as (N, T)."""
+    return np.asarray(segments @ texts.T, np.float32).clip(-1, 1)
+
+
+def calibrated(
+    looked_for: NDArray[np.float32],
+    rivals: NDArray[np.float32],
+    calibration: Calibration,
+    same: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Turn cosines into scores within 0..1: ``sigmoid(a * (cosine - best rival) + b)``.
+
+    A softmax over the segments would answer confidently also for what is not there; here each segment decides
+    between the prompt and whatever else it might be.
+
+    Parameters
+    ----------
+    looked_for : (N, P) array
+        Cosines with the prompts.
+    rivals : (N, R) array
+        Cosines with the negatives and the null prompts; without any (R = 0), 0 is the rival.
+    calibration : Calibration
+        `a` and `b`.
+    same : (P, R) bool array, optional
+        Where a rival is the prompt itself, which then does not compete.
+
+    Returns
+    -------
+    (N, P) float32 array
+    """
+    best = np.zeros(looked_for.shape, np.float32)
+    for column in range(looked_for.shape[1]):
+        competing = rivals if same is None else rivals[:, ~same[column]]
+        if competing.shape[1]:
+            best[:, column] = competing.max(axis=1)
+    margin = looked_for.astype(np.float64) - best
+    return np.asarray(expit(calibration.a * margin + calibration.b), np.float32)
