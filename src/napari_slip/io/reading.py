@@ -1,0 +1,183 @@
+"""Image files: one plane of each, with the axes that the file itself tells."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+from PIL import Image, UnidentifiedImageError
+
+from napari_slip.errors import InputError, SlipError
+from napari_slip.io._axes import arrange
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_READ = "PNG, JPEG, TIFF, BMP, GIF and WebP are, whatever their names"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One plane from a file.
+
+    Parameters
+    ----------
+    pixels : (H, W), (H, W, 3 or 4) array, or 3D with `channel_axis`
+        In the file's own type.
+    channel_axis : int, optional
+        Of `pixels`, where the file or the user says that there is one.
+    axes : str
+        Of `pixels`, one letter each as tifffile names them: Y, X, C for channels, S for colours.
+    """
+
+    pixels: NDArray[Any]
+    channel_axis: int | None
+    axes: str
+
+
+def read_image(path: Path, *, channel_axis: int | None = None) -> Picture:
+    """Read one plane from an image file.
+
+    What the bytes are decides how they are read, not the name. Pixels are never turned or scaled, so that
+    labels lie on the picture as other programs show it.
+
+    Parameters
+    ----------
+    path : Path
+        A PNG, JPEG, TIFF (OME and ImageJ too) or whatever else Pillow reads.
+    channel_axis : int, optional
+        Which axis of the array that `tifffile.imread` returns holds the channels; the file's own word if not
+        given, never a guess.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it cannot be read, is no image, or holds a stack; the text names it.
+    """
+    _check_file(path)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+        if magic in _TIFF_MAGIC:
+            pixels, axes = _read_tiff(path, channel_axis)
+        else:
+            pixels, axes = _read_with_pillow(path)
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read: its permissions do not allow it.") from error
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory: cut it into smaller pictures.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {_reason(error)}.") from error
+    return Picture(*arrange(path.name, pixels, axes, channel_axis))
+
+
+def file_hash(path: Path) -> str:
+    """``sha256:...`` of a file's bytes."""
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, but an image is expected: name the files in it.")
+        if not path.exists():
+            raise InputError(f"{path} does not exist: check the name and the folder.")
+        if path.stat().st_size == 0:
+            raise InputError(f"{path} is an empty file: it may not have been copied whole.")
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise InputError(f"{path} cannot be reached: {_reason(error)}.") from error
+
+
+def _read_tiff(path: Path, channel_axis: int | None) -> tuple[NDArray[Any], str]:
+    try:
+        with tifffile.TiffFile(path) as file:
+            if len(file.series) != 1:
+                raise InputError(
+                    f"{path.name} holds {len(file.series)} pictures, but one is expected: save the one you "
+                    "want as a file of its own."
+                )
+            series = file.series[0]
+            page = series.keyframe
+            if page.photometric in (tifffile.PHOTOMETRIC.PALETTE, tifffile.PHOTOMETRIC.SEPARATED):
+                return _read_with_pillow(path)  # which knows how colour tables and inks look
+            coloured = page.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+            axes = series.axes if coloured else series.axes.replace("S", "C")
+            # the header says what would not serve, before gigabytes are read
+            arrange(path.name, np.broadcast_to(np.zeros((), series.dtype), series.shape), axes, channel_axis)
+            return series.asarray(), axes
+    except (SlipError, OSError, MemoryError):
+        raise
+    except Exception as error:  # a broken file can break a parser anywhere
+        if "imagecodecs" in str(error):
+            return _read_foreign_compression(path, error)
+        raise InputError(
+            f"{path.name} is a damaged TIFF file ({_reason(error)}): write or copy it again."
+        ) from error
+
+
+def _read_foreign_compression(path: Path, error: Exception) -> tuple[NDArray[Any], str]:
+    """Leave to Pillow what tifffile reads only together with imagecodecs, e.g. LZW."""
+    try:
+        return _read_with_pillow(path)
+    except (InputError, OSError):
+        raise InputError(
+            f"{path.name} is compressed in a way that needs one more package: pip install imagecodecs."
+        ) from error
+
+
+def _read_with_pillow(path: Path) -> tuple[NDArray[Any], str]:
+    try:
+        with warnings.catch_warnings():
+            # 90 million pixels are no attack here; twice as many are still refused
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                frames = getattr(image, "n_frames", 1)
+                if frames > 1 and image.format != "MPO":  # MPO: a telephone's JPEG with a second view
+                    raise InputError(
+                        f"{path.name} is a stack of {frames} pictures, but one plane is expected: save "
+                        "the one you want as a file of its own."
+                    )
+                pixels = np.asarray(_plain_mode(image))
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path.name} is not an image that can be read: {_READ}.") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{path.name} has more pixels than a picture of this kind may have: save it as TIFF."
+        ) from error
+    except (SlipError, MemoryError):
+        raise
+    except Exception as error:  # a broken file can break a parser anywhere
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise InputError(f"{path.name} is damaged ({_reason(error)}): write or copy it again.") from error
+    return pixels, "YXS" if pixels.ndim == 3 else "YX"
+
+
+def _plain_mode(image: Image.Image) -> Image.Image:
+    """Turn palettes, inks and grey with alpha into RGB or RGBA; leave grey, RGB and RGBA as they are."""
+    if image.mode in ("P", "PA", "LA", "La", "RGBa"):
+        transparent = "transparency" in image.info or image.mode != "P"
+        return image.convert("RGBA" if transparent else "RGB")
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
+        return image.convert("RGB")
+    image.load()
+    return image
+
+
+def _reason(error: Exception) -> str:
+    """Make what a library says a part of a sentence."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(said.split()).rstrip(".").replace("<", "").replace(">", "")
