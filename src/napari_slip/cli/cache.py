@@ -1,0 +1,48 @@
+"""``napari-slip cache``: segments that are kept from earlier runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_slip.cli._run import count
+from napari_slip.cli._sentences import SOME_FAILED, fail, sentences
+from napari_slip.cli._store import disk_store
+
+app = typer.Typer(
+    help="Segments that are kept, so that an image seen before is not segmented again.", no_args_is_help=True
+)
+
+
+@app.command()
+@sentences
+def info(json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False) -> None:
+    """Say where the segments are kept and how much room they take."""
+    from dataclasses import asdict
+    from json import dumps
+
+    held = disk_store().info()
+    if json:
+        typer.echo(dumps({**asdict(held), "folder": str(held.folder)}, indent=2))
+        return
+    typer.echo(
+        f"Segments of {count(held.entries)}, {_megabytes(held.size)} of at most {_megabytes(held.quota)}"
+    )
+    typer.echo(f"in {held.folder}")
+
+
+@app.command()
+@sentences
+def clear() -> None:
+    """Delete all kept segments; they are made again when they are needed."""
+    store = disk_store()
+    try:
+        freed = store.clear()
+    except OSError as error:
+        fail(f"{store.folder} could not be cleared: {error.strerror or error}.", SOME_FAILED)
+    typer.echo(f"{_megabytes(freed)} freed in {store.folder}.")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

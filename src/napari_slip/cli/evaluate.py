@@ -1,0 +1,47 @@
+"""``napari-slip evaluate``: how good a model is, on pictures whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import Annotated
+
+import typer
+
+from napari_slip.cli._bar import Bar
+from napari_slip.cli._models import ModelChoice
+from napari_slip.cli._options import Clip, Device, Sam  # noqa: TC001 - typer reads them
+from napari_slip.cli._sentences import fail, sentences
+from napari_slip.settings import CropSettings
+
+
+@sentences
+def evaluate(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="A preset: see napari-slip models.", show_default=False),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Folder with bbbc038 and emoji; without it, drawn scenes only."
+        ),
+    ] = None,
+    sam: Sam = None,
+    clip: Clip = None,
+    device: Device = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> None:
+    """Measure a model: masks on real nuclei and drawn scenes, answers to texts, and time."""
+    from json import dumps
+
+    from napari_slip import evaluation
+
+    if data is not None and not data.is_dir():
+        fail(f"{data} is no folder: expected one that holds bbbc038 and emoji.")
+    with Bar() as bar:
+        # without the store: a result that was kept takes no time
+        slip = ModelChoice(name=model, sam=sam, clip=clip, device=device).load(
+            CropSettings(), None, bar.progress
+        )
+        report = evaluation.evaluate(slip, data, bar.progress)
+    typer.echo(dumps(report.to_dict(), indent=2) if json else report.table())
