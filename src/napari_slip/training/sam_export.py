@@ -1,0 +1,47 @@
+"""Write and read the shipped weights of mini SAM."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from napari_slip.models.mini.sam import build_mini_sam
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from napari_slip.models.mini.sam import MiniSam
+
+
+def export(model: MiniSam, config: Mapping[str, Any], path: Path) -> None:
+    """Write weights in half precision, with the configuration in the file's metadata, atomically.
+
+    Parameters
+    ----------
+    model : MiniSam
+        The averaged weights.
+    config : mapping
+        What `build_mini_sam` needs to build it.
+    path : path
+        A ``.safetensors`` file; it appears whole or not at all.
+    """
+    state = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+    half = {k: v.to(torch.float16).contiguous() for k, v in state.items()}
+    temporary = path.with_suffix(".part")
+    save_file(half, temporary, {"config": json.dumps(dict(config)), "format": "pt"})
+    temporary.replace(path)
+
+
+def restore(path: Path) -> MiniSam:
+    """Build the model that `export` wrote, in float32 and evaluation mode."""
+    with safe_open(path, framework="pt") as file:
+        model = build_mini_sam(json.loads(file.metadata()["config"]))
+        state = {key: file.get_tensor(key).float() for key in file.keys()}
+    model.load_state_dict(state)
+    model.eval()
+    return model
