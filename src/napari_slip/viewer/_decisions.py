@@ -1,0 +1,85 @@
+"""What a person decides about segments and Objects; keys and buttons end here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_slip.errors import SlipError
+from napari_slip.viewer._workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_slip.viewer._desk import Desk
+
+
+class Decisions:
+    """Acts on the image in front of a desk.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose image it is.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def decide(self, decision: Callable[[Workspace], object]) -> None:
+        """Take over what was painted, then let a decision happen; what goes wrong is told in a sentence."""
+        sheet = self._desk.sheet
+        if sheet is None:
+            return
+        try:
+            sheet.absorb()
+            decision(sheet.workspace)
+        except SlipError as error:
+            self._desk.fail(str(error))
+
+    def accept(self, rows: list[int]) -> None:
+        """Keep segments as objects of the class in front."""
+        self.decide(lambda work: work.accept(rows))
+
+    def reject(self, rows: list[int]) -> None:
+        """Take segments out of the class in front, and do not predict them again."""
+        self.decide(lambda work: work.reject(rows))
+
+    def accept_predictions(self) -> None:
+        """Keep everything that is predicted on the plane."""
+        self.decide(Workspace.accept_predictions)
+
+    def accept_current(self) -> None:
+        """Keep the segment under the cursor."""
+        self.decide(lambda work: work.accept(_only(work.current)))
+
+    def reject_current(self) -> None:
+        """Reject the segment under the cursor."""
+        self.decide(lambda work: work.reject(_only(work.current)))
+
+    def next_best(self) -> None:
+        """Go to the next segment in order of score."""
+        self.decide(lambda work: work.step(1))
+
+    def previous_best(self) -> None:
+        """Go to the previous segment in order of score."""
+        self.decide(lambda work: work.step(-1))
+
+    def next_uncertain(self) -> None:
+        """Go to the next segment in order of uncertainty."""
+        self.decide(lambda work: work.step(1, "uncertainty"))
+
+    def find_similar(self) -> None:
+        """Show what looks like the segment under the cursor; the second time, go back to the text."""
+        self.decide(lambda work: work.find_similar(None if work.like is not None else work.current))
+
+    def undo(self) -> None:
+        """Take the last decision or stroke back."""
+        self.decide(lambda work: work.session.undo())
+
+    def redo(self) -> None:
+        """Bring back what was undone."""
+        self.decide(lambda work: work.session.redo())
+
+
+def _only(row: int | None) -> list[int]:
+    return [] if row is None else [row]

@@ -1,0 +1,377 @@
+"""Between viewer, runner and sheets: what a person asks for goes in here, what is seen follows from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
+
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from napari_slip.errors import InputError, SlipError
+from napari_slip.viewer import _keys, _sessions
+from napari_slip.viewer._class_changes import ClassChanges
+from napari_slip.viewer._decisions import Decisions
+from napari_slip.viewer._engine import Engine, Request
+from napari_slip.viewer._layers import OURS, ROLES
+from napari_slip.viewer._memory import Memory
+from napari_slip.viewer._qt import timer
+from napari_slip.viewer._regions import Region, drawn, visible
+from napari_slip.viewer._runner import Runner
+from napari_slip.viewer._sheet import Sheet
+from napari_slip.viewer._source import locate, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+    from napari.layers import Labels
+
+    from napari_slip.session import ClassList
+    from napari_slip.viewer._engine import Outcome
+
+P = ParamSpec("P")
+
+SETTLE_MS = 150
+SAVE_MS = 1000
+
+# Models and segments are shared by all docks.
+_engine = Engine()
+
+
+def told(action: Callable[Concatenate[Desk, P], None]) -> Callable[Concatenate[Desk, P], None]:
+    """Make what goes wrong in an action one notification."""
+
+    @wraps(action)
+    def wrapped(desk: Desk, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            action(desk, *args, **kwargs)
+        except SlipError as error:
+            desk.fail(str(error))
+
+    return wrapped
+
+
+@dataclass
+class SourceChoice:
+    """What of the image is segmented."""
+
+    others: tuple[Image, ...] = ()
+    clip_sees: int | None = None
+    channel_axis: int | None = None
+    displayed_contrast: bool = False
+    region: Literal["plane", "view"] | Any = "plane"
+    """The plane, the field of view, or a Shapes layer."""
+
+
+class Desk(QObject):
+    """The work of one dock; its panels show it and tell it what to do.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the images are.
+    engine : Engine, optional
+        Does the heavy work; all docks share one unless told otherwise.
+    """
+
+    sheet_changed = Signal()
+    """Another image, or other axes of it."""
+    plane_changed = Signal()
+    """Another plane of it, or new segments."""
+    shown_changed = Signal()
+    """Another selection or other scores."""
+    current_changed = Signal()
+    """Another segment under the cursor."""
+    objects_changed = Signal()
+    classes_changed = Signal()
+    vocabulary_changed = Signal(object)
+    """Words that the model knows, where it has a list of them."""
+    said = Signal(str)
+
+    def __init__(
+        self, viewer: napari.Viewer, engine: Engine | None = None, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.engine = engine or _engine
+        self.memory = Memory.read()
+        self.source = SourceChoice()
+        self.runner = Runner(self)
+        self.decisions = Decisions(self)
+        self.class_changes = ClassChanges(self)
+        self.sheet: Sheet | None = None
+        self.ticked: set[str] = {c.name for c in self.memory.classes}
+        self.active = ""
+        self._sheets: dict[tuple[Any, ...], Sheet] = {}
+        self._followed: list[Labels] = []
+        self._stroke = timer(self, 0, self._stroke_ended)
+        self._settle = timer(self, SETTLE_MS, self._settled)
+        self._save = timer(self, SAVE_MS, self.save)
+        self.runner.failed.connect(self.fail)
+        viewer.dims.events.current_step.connect(self._dims_changed)
+        viewer.dims.events.order.connect(self._dims_changed)
+        viewer.dims.events.ndisplay.connect(self._dims_changed)
+        viewer.layers.events.removed.connect(self._layer_removed)
+
+    @told
+    def choose(self, image: Image | None) -> None:
+        """Work on an image of the viewer."""
+        if image is None or image not in self.viewer.layers:
+            self._front(None)
+            return
+        try:
+            self._front(self._sheet_of(image))
+        except InputError as error:  # a volume, say: told again when a run is asked for
+            self._front(None)
+            self.said.emit(str(error))
+
+    @told
+    def look_for(self, image: Image | None, text: str) -> None:
+        """Find what a text says; without a text, all classes that are ticked."""
+        if image is None:
+            raise InputError("There is no image to look at: open one, or choose one in the list.")
+        sheet = self._sheet_of(image)
+        self._front(sheet)
+        text = " ".join(text.split())
+        if text:
+            self.memory.note(text)
+        self._start(sheet, text)
+
+    def show_alone(self) -> None:
+        """Hide the other images and their layers."""
+        if self.sheet is None:
+            return
+        own = (self.sheet.image, *self.source.others, *map(self.sheet.layers.get, ROLES))
+        for layer in self.viewer.layers:
+            if isinstance(layer, Image) or OURS in layer.metadata:
+                layer.visible = any(layer is mine for mine in own)
+
+    @told
+    def rerun(self) -> None:
+        """Score the classes that are ticked again, if the plane has been looked at."""
+        if self.sheet is not None and self.sheet.workspace.outcome is not None:
+            self._start(self.sheet)
+
+    def cancel(self) -> None:
+        """Stop what is running."""
+        self.runner.cancel()
+
+    def show(self, **choices: Any) -> None:
+        """Set filters, rule, negatives, model or contour, and show what follows from it at once."""
+        for name, value in choices.items():
+            setattr(self.memory, name, value)
+        self._show()
+        self._settle.start()
+        self._save.start()
+
+    @property
+    def classes(self) -> ClassList:
+        """The classes of the session in front, or those that the next one begins with."""
+        return self.memory.classes if self.sheet is None else self.sheet.workspace.session.classes
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many Objects each class has, over all planes."""
+        things = () if self.sheet is None else self.sheet.workspace.session.objects.values()
+        return Counter(thing.class_name for thing in things if thing.status != "rejected")
+
+    def activate(self, name: str) -> None:
+        """Put a class in front."""
+        if name != self.active:
+            self.active = name
+            self._show()
+            self.classes_changed.emit()
+
+    def fail(self, sentence: str) -> None:
+        """Tell of something that went wrong."""
+        self.said.emit(sentence)
+        show_error(sentence)
+
+    def dispose(self) -> None:
+        """Stop, save, and let go of the viewer."""
+        self.runner.dispose()
+        for waiting in (self._settle, self._save, self._stroke):
+            waiting.stop()
+        self.save()
+        dims, layers = self.viewer.dims.events, self.viewer.layers.events
+        for emitter in (dims.current_step, dims.order, dims.ndisplay):
+            emitter.disconnect(self._dims_changed)
+        layers.removed.disconnect(self._layer_removed)
+        for layer in self._followed:
+            layer.events.paint.disconnect(self._painted)
+            _keys.unbind(layer)
+        self._followed.clear()
+        for sheet in self._sheets.values():
+            self._close(sheet)
+        self._sheets.clear()
+        self.sheet = None
+
+    @told
+    def save(self) -> None:
+        """Write down sessions and choices."""
+        self.memory.write()
+        for sheet in self._sheets.values():
+            sheet.absorb()
+            _sessions.save_session(sheet.key, sheet.workspace.session)
+
+    @told
+    def _close(self, sheet: Sheet) -> None:
+        sheet.close()
+        sheet.workspace.session.changed.disconnect(self._session_changed, missing_ok=True)
+        _sessions.save_session(sheet.key, sheet.workspace.session)
+
+    def _start(self, sheet: Sheet, text: str = "") -> None:
+        """Hand a run to the worker; the text becomes a class when the run has landed."""
+        sheet.absorb()
+        classes = sheet.workspace.session.classes
+        name = next((c.name for c in classes if text in (c.name, *c.phrases)), text)
+        prompts = {c.name: c.phrases for c in classes if c.name in self.ticked | {name}}
+        if name and name not in prompts:
+            prompts[name] = (text,)
+        others = tuple(layer for layer in self.source.others if layer in self.viewer.layers)
+        snapshot = take(
+            self.viewer,
+            (sheet.image, *others),
+            channel_axis=None if sheet.image.rgb else self.source.channel_axis,
+            displayed_contrast=self.source.displayed_contrast,
+            region=self._region(sheet),
+            clip_sees=self.source.clip_sees if others else None,
+        )
+        memory = self.memory
+        request = Request(snapshot, memory.model, prompts, memory.negatives, memory.settings, memory.filters)
+        self.runner.submit(
+            lambda progress: self.engine.run(request, progress),
+            lambda outcome: self._landed(sheet, outcome, name),
+        )
+
+    def _region(self, sheet: Sheet) -> Region:
+        region = self.source.region
+        if region == "plane":
+            return Region()
+        if region == "view":
+            return visible(sheet.image, sheet.place)
+        if region not in self.viewer.layers:
+            raise InputError("The Shapes layer of the region is gone: choose another region.")
+        return drawn(region, sheet.image, sheet.place)
+
+    def _landed(self, sheet: Sheet, outcome: Outcome, name: str) -> None:
+        if sheet.image not in self.viewer.layers:
+            self.said.emit("The image was removed during the run: there is nothing to show its segments on.")
+            return
+        sheet.absorb()
+        if name:
+            self.ticked.add(name)
+            self.active = name
+        work = sheet.workspace
+        work.filters, work.settings, work.active = self.memory.filters, self.memory.settings, self.active
+        work.land(outcome)
+        sheet.bring_back()
+        self.vocabulary_changed.emit(outcome.slip.encoder.card.vocabulary or ())
+        self._tell(sheet)
+        self.classes_changed.emit()
+
+    def _tell(self, sheet: Sheet) -> None:
+        work = sheet.workspace
+        if work.segments is None:
+            return
+        n = len(work.segments)
+        if not n:
+            self.said.emit("No segment was found: try another contrast, lower thresholds, or another model.")
+        elif work.match is None or work.column is None:
+            self.said.emit(f"{n} segments. Type what you look for.")
+        else:
+            rows, name = work.bright(), work.match.names[work.column]
+            best = f"{work.match.calibrated[rows, work.column].max():.2f}" if len(rows) else ""
+            found = f"{name!r}: {len(rows)} of {n} segments, best score {best}." if best else ""
+            strange = ", ".join(map(repr, work.match.unknown.get(name, ())))
+            hint = f"The model {work.match.model} has never seen {strange}." if best and strange else ""
+            self.said.emit(" ".join(part for part in (found, hint, work.why()) if part))
+
+    def _sheet_of(self, image: Image) -> Sheet:
+        axis = None if image.rgb else self.source.channel_axis
+        place = locate(self.viewer, image, axis if axis is not None and axis < image.ndim else None)
+        name = (image.unique_id, place.axes, place.channel_axis)
+        if name not in self._sheets:
+            key = _sessions.session_key(image, place)
+            session = _sessions.open_session(key, place.shape, self.memory.classes)
+            sheet = Sheet(self.viewer, image, place, key, session)
+            self._sheets[name] = sheet
+            self.ticked |= {c.name for c in session.classes}
+            session.changed.connect(self._session_changed)
+            sheet.drawn.connect(self._follow)
+            sheet.workspace.plane_changed.connect(self.plane_changed.emit)
+            sheet.workspace.shown_changed.connect(self.shown_changed.emit)
+            sheet.workspace.current_changed.connect(self.current_changed.emit)
+            sheet.bring_back()
+        elif place.index != self._sheets[name].place.index:
+            self._sheets[name].turn_to(place)
+        return self._sheets[name]
+
+    def _front(self, sheet: Sheet | None) -> None:
+        if sheet is self.sheet:
+            return
+        self.sheet = sheet
+        if sheet is not None:
+            names = [c.name for c in sheet.workspace.session.classes]
+            self.active = self.active if self.active in names else next(iter(names), "")
+            self._show()
+        self.sheet_changed.emit()
+        self.classes_changed.emit()
+
+    def _show(self) -> None:
+        if self.sheet is not None:
+            self.sheet.contour = self.memory.contour
+            self.sheet.workspace.show(self.memory.filters, self.memory.settings, self.active)
+            self.sheet.highlight()
+
+    def _settled(self) -> None:
+        if self.sheet is not None:
+            self.sheet.absorb()
+            self.sheet.workspace.settle()
+            self._tell(self.sheet)
+
+    def _dims_changed(self, event: Any = None) -> None:
+        if self.sheet is None:
+            return
+        image = self.sheet.image
+        if image not in self.viewer.layers:
+            return
+        try:
+            place = locate(self.viewer, image, self.sheet.place.channel_axis)
+        except InputError:
+            return
+        if (place.axes, place.shape) != (self.sheet.place.axes, self.sheet.place.shape):
+            self.choose(image)
+        elif place.index != self.sheet.workspace.plane:
+            self.sheet.turn_to(place)
+
+    def _layer_removed(self, event: Any) -> None:
+        if self.sheet is not None and event.value is self.sheet.image:
+            self._front(None)
+        for name, sheet in list(self._sheets.items()):
+            if event.value is sheet.image:
+                self._close(self._sheets.pop(name))
+
+    def _session_changed(self) -> None:
+        self._save.start()
+        if self.sheet is not None:
+            self.memory.classes = self.sheet.workspace.session.classes
+        self.objects_changed.emit()
+        self.classes_changed.emit()
+
+    def _follow(self, layer: Labels) -> None:
+        if all(layer is not known for known in self._followed):
+            self._followed.append(layer)
+            _keys.bind(layer, self.decisions)
+            layer.events.paint.connect(self._painted)
+
+    def _painted(self, event: Any) -> None:
+        self._stroke.start()  # once the layer is through with it
+
+    def _stroke_ended(self) -> None:
+        for sheet in self._sheets.values():
+            sheet.absorb()

@@ -1,0 +1,269 @@
+"""The dock: panels put together; what they do is said elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_slip.viewer import _keys
+from napari_slip.viewer._activity import Activity
+from napari_slip.viewer._chooser import LayerChooser
+from napari_slip.viewer._class_panel import ClassPanel
+from napari_slip.viewer._desk import Desk
+from napari_slip.viewer._filters import FilterPanel, RulePanel
+from napari_slip.viewer._model_panel import ModelPanel
+from napari_slip.viewer._pointer import Pointer
+from napari_slip.viewer._prompt import PromptLine
+from napari_slip.viewer._qt import main_window, present
+from napari_slip.viewer._source_panel import SourcePanel
+from napari_slip.viewer._table import ResultTable
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_slip.viewer._engine import Engine
+
+WIDTH = 340
+
+
+class SlipDock(QWidget):
+    """Type what you look for, and the matching object lights up.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer that it stands beside.
+    engine : Engine, optional
+        What does the heavy work; all docks share one unless told otherwise.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, engine: Engine | None = None) -> None:
+        super().__init__()
+        # napari hands plugins a proxy whose layers are new objects at each access; we use only public names
+        self.viewer = getattr(viewer, "__wrapped__", viewer)
+        self.desk = desk = Desk(self.viewer, engine, parent=self)
+        self.images = LayerChooser(self.viewer)
+        self.prompt = PromptLine()
+        self.run_button = QPushButton("Run")
+        self.activity = Activity()
+        self.source = SourcePanel(desk)
+        self.model = ModelPanel(desk)
+        self.classes = ClassPanel(desk)
+        self.rule = RulePanel(desk)
+        self.filters = FilterPanel(desk)
+        self.results = ResultTable(desk)
+        self.sections: dict[str, QCollapsible] = {}
+        self._pointer = Pointer(desk)
+        self._window: QMainWindow | None = None
+        self._disposed = False
+        self._lay_out()
+        self._connect()
+        self._image_chosen()
+
+    def dispose(self) -> None:
+        """Stop what runs, save, and let go of the viewer."""
+        if self._disposed:
+            return
+        self._disposed = True
+        if self._window is not None:
+            self._window.removeEventFilter(self)
+            self._window = None  # which would keep the whole viewer alive
+        self.desk.dispose()
+        for part in (self.images, self.source, self._pointer):
+            part.dispose()
+        self.activity.end()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Dispose when napari takes the dock out of its window, which closes no widget."""
+        handled = super().event(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.dispose()
+        return handled
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Stop and save when the viewer is being closed; a person may still say no to it."""
+        if event is not None and event.type() == QEvent.Type.Close and watched is self._window:
+            self.desk.cancel()
+            self.desk.save()
+        return super().eventFilter(watched, event)
+
+    def _watch_window(self) -> None:
+        """Hear of the window's end; asked again with each run, because docks are moved into it late."""
+        above = main_window(self)
+        if above is not self._window:
+            if self._window is not None:
+                self._window.removeEventFilter(self)
+            self._window = above
+            if above is not None:
+                above.installEventFilter(self)
+
+    def _lay_out(self) -> None:
+        self.setMinimumWidth(WIDTH)
+        top = QFormLayout()
+        self.images.setToolTip("The image that is looked at.")
+        top.addRow("Image", self.images)
+        line = QHBoxLayout()
+        line.addWidget(self.prompt, 1)
+        line.addWidget(self.run_button)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 4, 0)
+        column.setSpacing(2)
+        for title, panel, is_open in (
+            ("Results", self._results_panel(), True),
+            ("Classes", self.classes, True),
+            ("Filters", self.filters, True),
+            ("What is segmented", self.source, False),
+            ("Model", self.model, False),
+            ("Keys", _table_of_keys(), False),
+        ):
+            column.addWidget(self._section(title, panel, is_open))
+        column.addStretch(1)
+        inside.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # as wide as the dock
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addLayout(top)
+        layout.addLayout(line)
+        layout.addWidget(self.activity)
+        layout.addWidget(self.rule)
+        layout.addWidget(scroll, 1)
+
+    def _section(self, title: str, panel: QWidget, is_open: bool) -> QCollapsible:
+        section = QCollapsible(title)
+        section.setDuration(0)
+        present(section.layout()).setContentsMargins(0, 0, 0, 4)
+        present(section.layout()).setSpacing(0)
+        section.addWidget(panel)
+        if is_open:
+            section.expand(animate=False)
+        self.sections[title] = section
+        return section
+
+    def _results_panel(self) -> QWidget:
+        panel = QWidget()
+        layout = QVBoxLayout(panel)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.results)
+        row = QHBoxLayout()
+        decisions = self.desk.decisions
+        for text, tip, action in (
+            ("Accept", "Keep the selected segments as objects of the class in front.", self._accept),
+            ("Reject", "Take the selected segments out of the class, for good.", self._reject),
+            ("Accept all", "Keep everything that is predicted on this plane.", decisions.accept_predictions),
+            (
+                "Similar",
+                "Show what looks like the segment under the cursor; again: back.",
+                decisions.find_similar,
+            ),
+            ("Undo", "Take the last decision or stroke back.", decisions.undo),
+            ("Redo", "Bring back what was undone.", decisions.redo),
+        ):
+            button = QToolButton()
+            button.setText(text)
+            button.setToolTip(tip)
+            button.clicked.connect(action)
+            row.addWidget(button)
+        row.addStretch(1)
+        layout.addLayout(row)
+        return panel
+
+    def _connect(self) -> None:
+        desk = self.desk
+        self.prompt.setToolTip(
+            "Type what you look for and press Enter; without a text, all ticked classes are run."
+        )
+        self.run_button.setToolTip("Look for the text, or stop what is running.")
+        self.images.chosen.connect(self._image_chosen)
+        self.prompt.asked.connect(self._ask)
+        self.run_button.clicked.connect(self._run_or_cancel)
+        desk.runner.state_changed.connect(self._state_changed)
+        desk.runner.progressed.connect(self.activity.report)
+        desk.said.connect(self.activity.say)
+        desk.vocabulary_changed.connect(self.prompt.set_words)
+        self.prompt.set_history(desk.memory.history)
+        for key in _keys.KEYS:
+            self._shortcut(key.dock).activated.connect(getattr(desk.decisions, key.action))
+        self._shortcut("Ctrl+PgDown").activated.connect(self._next_image)
+        self._shortcut("Ctrl+PgUp").activated.connect(self._previous_image)
+
+    def _shortcut(self, keys: str) -> QShortcut:
+        shortcut = QShortcut(QKeySequence(keys), self)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        return shortcut
+
+    def _image_chosen(self) -> None:
+        self.source.show_image(self.images.layer)
+        self.desk.choose(self.images.layer)
+
+    def _next_image(self) -> None:
+        self._turn(1)
+
+    def _previous_image(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, by: int) -> None:
+        """Go to another image, and see it and its layers instead of the others."""
+        self.images.step(by)
+        self.desk.show_alone()
+
+    def _ask(self, text: str) -> None:
+        self.desk.look_for(self.images.layer, text)
+        self.prompt.set_history(self.desk.memory.history)
+
+    def _accept(self) -> None:
+        self.desk.decisions.accept(self.results.chosen)
+
+    def _reject(self) -> None:
+        self.desk.decisions.reject(self.results.chosen)
+
+    def _run_or_cancel(self) -> None:
+        if self.desk.runner.state == "running":
+            self.desk.cancel()
+        else:
+            self._ask(self.prompt.text())
+
+    def _state_changed(self, state: str) -> None:
+        words = {"idle": "Run", "running": "Cancel", "cancelling": "Cancelling..."}
+        self.run_button.setText(words[state])
+        self.run_button.setEnabled(state != "cancelling")
+        if state == "running":
+            self._watch_window()
+            self.activity.begin()
+        else:
+            self.activity.end()
+        if state == "cancelling":
+            self.activity.say("Cancelled; nothing was changed.")
+
+
+def _table_of_keys() -> QWidget:
+    panel = QWidget()
+    grid = QGridLayout(panel)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setVerticalSpacing(0)
+    grid.setColumnStretch(2, 1)
+    for row, words in enumerate(_keys.in_words()):
+        for column, word in enumerate(words):
+            grid.addWidget(QLabel(word), row, column)
+    return panel

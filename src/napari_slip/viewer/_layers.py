@@ -1,0 +1,167 @@
+"""The two layers that an image gets: every segment, and the annotation that grows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import napari
+    import pandas as pd
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_slip.viewer._source import Place
+
+    Colours = dict[int | None, tuple[float, ...]]
+
+Role = Literal["segments", "matches"]
+ROLES: tuple[Role, ...] = ("segments", "matches")
+
+OURS = "napari-slip"
+"""Key of the metadata that tells our layers from others."""
+
+# Told apart by lightness alone, so that no eye needs the hues: dark veil, bright match, white cursor.
+DIMMED = (0.10, 0.16, 0.32, 0.50)
+BRIGHT = (1.00, 0.86, 0.10, 0.72)
+POINTED = (1.00, 1.00, 1.00, 0.55)
+PLAIN = (0.34, 0.71, 0.91, 0.40)
+CLEAR = (0.0, 0.0, 0.0, 0.0)
+FILL = 0.5
+
+# napari draws narrow labels several times faster than wide ones
+_TYPES = (np.uint8, np.uint16, np.uint32)
+
+
+class ResultLayers:
+    """The layers of one image in one viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where they are shown.
+    image : napari.layers.Image
+        What they belong to.
+    key : str
+        Of the image's session; with it a dock that is opened again finds the layers of the last.
+    """
+
+    def __init__(self, viewer: napari.Viewer, image: Image, key: str) -> None:
+        self._viewer = viewer
+        self._image = image
+        self._mark = f"{key} {image.unique_id}"
+        self._layers: dict[Role, Labels] = {}
+        self._places: dict[Role, Place] = {}
+        self._colours: dict[Role, Colours] = {}
+
+    def get(self, role: Role) -> Labels | None:
+        """Return our layer, if it is in the viewer."""
+        known = self._layers.get(role)
+        if known is not None and known in self._viewer.layers:
+            return known
+        for memory in (self._layers, self._places, self._colours):
+            memory.pop(role, None)
+        for layer in self._viewer.layers:
+            if isinstance(layer, Labels) and layer.metadata.get(OURS) == (role, self._mark):
+                self._layers[role] = layer
+                return layer
+        return None
+
+    def place(self, role: Role) -> Place | None:
+        """Return the plane that a layer shows."""
+        return self._places.get(role)
+
+    def show_segments(self, picture: NDArray[np.uint32], place: Place, table: pd.DataFrame) -> Labels:
+        """Show the segments of a plane, with one row of features for each."""
+        layer = self._put("segments", picture, place, len(table))
+        layer.features = _features(table)
+        return layer
+
+    def draw_segments(self, picture: NDArray[np.uint32], place: Place) -> None:
+        """Show others of the segments; a layer that was removed is not brought back by it."""
+        if (layer := self.get("segments")) is not None:
+            self._put("segments", picture, place, len(layer.features) - 1)
+
+    def highlight(self, bright: Iterable[int], pointed: int | None, *, scored: bool, contour: bool) -> None:
+        """Let some labels stand out of the segments."""
+        if (layer := self.get("segments")) is None:
+            return
+        colours: Colours = {None: DIMMED if scored else PLAIN, 0: CLEAR}
+        colours.update((int(label), BRIGHT) for label in bright)
+        if pointed is not None:
+            colours[pointed] = POINTED
+        self._paint(layer, "segments", colours)
+        width = max(1, _outline(layer)) if contour else 0
+        if layer.contour != width:
+            layer.contour = width
+
+    def show_matches(
+        self, picture: NDArray[np.uint32], place: Place, colours: Mapping[int, tuple[float, ...]], free: int
+    ) -> Labels:
+        """Show the Objects of a plane in their colours; the brush paints with the id `free`."""
+        new = self.get("matches") is None
+        layer = self._put("matches", picture, place, free)
+        if new:
+            layer.contour = _outline(layer)
+        painted: Colours = {None: PLAIN, 0: CLEAR}
+        faint = 1.0 if layer.contour else FILL  # so that the picture is seen beneath what is filled
+        painted.update((label, (*rgba[:3], faint * rgba[3])) for label, rgba in colours.items())
+        self._paint(layer, "matches", painted)
+        layer.selected_label = free
+        return layer
+
+    def _put(self, role: Role, picture: NDArray[np.uint32], place: Place, most: int = 0) -> Labels:
+        data = _narrow(place.lift(picture), most)
+        layer = self.get(role)
+        if layer is None:
+            layer = self._add(role, data, place)
+        elif layer.data.shape != data.shape or layer.data.dtype != data.dtype or (layer.data != data).any():
+            layer.data = data
+        if self._places.get(role) != place:
+            for name, value in place.transform(self._image).items():
+                setattr(layer, name, value)
+            self._places[role] = place
+        return layer
+
+    def _add(self, role: Role, data: NDArray[Any], place: Place) -> Labels:
+        layers = self._viewer.layers
+        layer = Labels(
+            data,
+            name=f"{self._image.name} {role}",
+            metadata={OURS: (role, self._mark)},
+            opacity=1.0,
+            **place.transform(self._image),
+        )
+        self._layers[role], self._places[role] = layer, place
+        self._paint(layer, role, {None: PLAIN, 0: CLEAR})
+        below = self.get("segments") if role == "matches" else None
+        layers.insert(layers.index(self._image if below is None else below) + 1, layer)
+        return layer
+
+    def _paint(self, layer: Labels, role: Role, colours: Colours) -> None:
+        if self._colours.get(role) != colours:
+            self._colours[role] = colours
+            layer.colormap = DirectLabelColormap(color_dict={k: np.asarray(v) for k, v in colours.items()})
+
+
+def _outline(layer: Labels) -> int:
+    """Choose the width of outlines; none on large planes, where napari takes a second to find them."""
+    return 2 if layer.data.size < 500_000 else 1 if layer.data.size < 1_500_000 else 0
+
+
+def _narrow(picture: NDArray[Any], most: int = 0) -> NDArray[Any]:
+    """Choose the smallest type that holds the picture's labels and a few to come."""
+    most = max(most, int(picture.max(initial=0)))
+    return picture.astype(next(kind for kind in _TYPES if most < np.iinfo(kind).max))
+
+
+def _features(table: pd.DataFrame) -> pd.DataFrame:
+    """Put a row for the background in front, so that row and label agree."""
+    rows = table.reindex(range(-1, len(table))).reset_index(drop=True)
+    rows["index"] = np.arange(len(rows))
+    return rows

@@ -1,0 +1,36 @@
+"""Small things that Qt asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QMainWindow, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+def timer(parent: QObject, milliseconds: int, action: Callable[[], None], *, once: bool = True) -> QTimer:
+    """Make a timer that is not started yet."""
+    made = QTimer(parent)
+    made.setInterval(milliseconds)
+    made.setSingleShot(once)
+    made.timeout.connect(action)
+    return made
+
+
+def main_window(widget: QWidget) -> QMainWindow | None:
+    """Return the main window that a widget belongs to, also from within a dock that floats."""
+    above: QObject | None = widget
+    while above is not None and not isinstance(above, QMainWindow):
+        above = above.parent()
+    return above
+
+
+def present(thing: T | None) -> T:
+    """Return what is always there, whatever Qt's types say."""
+    assert thing is not None
+    return thing

@@ -1,0 +1,163 @@
+"""One queue for all docks: work runs beside the window, and what is stopped or overtaken never lands."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_slip.errors import Cancelled, ModelError, SlipError
+from napari_slip.progress import Progress
+from napari_slip.viewer._qt import timer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RunnerState = Literal["idle", "running", "cancelling"]
+
+POLL_MS = 15
+REPORT_S = 0.25
+"""Least time between two reports. A window with a canvas repaints as a whole, which takes 20 ms where OpenGL
+runs in software, and holds Python's lock meanwhile: a bar that moves with every step slows the work down."""
+
+PATIENCE_MS = 300
+"""How long "Cancelling..." may be read before the dock is free, whether or not the work has ended."""
+
+log = logging.getLogger(__name__)
+
+# One thread for the whole process: torch builds its own pool of threads for every thread that it is called
+# from, two runs at once would need the memory twice, and a model's hooks serve one run at a time.
+_thread = ThreadPoolExecutor(1, thread_name_prefix="napari-slip")
+
+
+@dataclass
+class _Job:
+    progress: Progress
+    future: Future[Any]
+    landed: Callable[[Any], None]
+
+
+class Runner(QObject):
+    """Runs one piece of work at a time for one dock; a piece that waits gives way to a newer one.
+
+    The main thread looks at the work every few milliseconds, so that the worker never touches a widget and
+    many reports cost one repaint.
+    """
+
+    state_changed = Signal(str)
+    progressed = Signal(str, int, int)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state: RunnerState = "idle"
+        self._job: _Job | None = None
+        self._next: tuple[Callable[[Progress], Any], Callable[[Any], None]] | None = None
+        self._ending: Future[Any] | None = None
+        self._report: tuple[str, int, int] | None = None
+        self._reported = 0.0
+        self._timer = timer(self, POLL_MS, self._look, once=False)
+        self._patience = timer(self, PATIENCE_MS, self._be_free)
+
+    def submit(self, work: Callable[[Progress], Any], landed: Callable[[Any], None]) -> None:
+        """Run `work` beside the window and hand its result to `landed` in the main thread."""
+        if self._job is not None:
+            self._next = (work, landed)
+            return
+        self._patience.stop()
+        progress = Progress(self._note)
+        self._job = _Job(progress, _thread.submit(_guarded, work, progress), landed)
+        self._report, self._reported = None, time.monotonic()
+        self._timer.start()
+        self._enter("running")
+
+    def cancel(self) -> None:
+        """Bar the result and stop the work at its next step; the dock is free at once or soon after."""
+        if self._job is None:
+            return
+        self._job.progress.cancel()
+        self._job.future.cancel()  # if it has not begun
+        self._ending, self._job, self._next = self._job.future, None, None
+        self._patience.start()
+        self._enter("cancelling")
+
+    def dispose(self) -> None:
+        """Stop for good."""
+        self.cancel()
+        self._timer.stop()
+        self._patience.stop()
+
+    def _note(self, step: str, done: int, total: int) -> None:
+        self._report = (step, done, total)  # in the worker; an assignment is all it does
+
+    def _look(self) -> None:
+        job = self._job
+        if job is None:
+            if self._ending is None or self._ending.done():
+                self._be_free()
+            return
+        if self._report is not None and time.monotonic() - self._reported >= REPORT_S:
+            report, self._report = self._report, None
+            self._reported = time.monotonic()
+            self.progressed.emit(*report)
+        if self._job is job and job.future.done():  # whoever heard the report may have cancelled
+            self._land(job)
+
+    def _land(self, job: _Job) -> None:
+        self._job = None
+        following, self._next = self._next, None
+        error = job.future.exception()
+        if following is None:
+            self._timer.stop()
+            self._enter("idle")
+        try:
+            if error is None:
+                job.landed(job.future.result())
+            elif not isinstance(error, Cancelled):
+                self.failed.emit(str(error))
+        finally:
+            if following is not None:
+                self.submit(*following)
+
+    def _be_free(self) -> None:
+        self._patience.stop()
+        if self._job is None:
+            self._timer.stop()
+            self._enter("idle")
+
+    def _enter(self, state: RunnerState) -> None:
+        if state != self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+
+def _guarded(work: Callable[[Progress], Any], progress: Progress) -> Any:
+    """Run work so that whatever goes wrong comes back as a sentence."""
+    try:
+        return work(progress)
+    except SlipError:
+        raise
+    except MemoryError as error:
+        raise ModelError(_MEMORY) from error
+    except Exception as error:
+        log.exception("a run has failed")
+        if "out of memory" in str(error).lower() or "alloc" in str(error).lower():
+            raise ModelError(_MEMORY) from error
+        raise SlipError(
+            f"The run has failed ({type(error).__name__}: {_first_line(error)}): nothing was changed; the "
+            "log has the details."
+        ) from error
+
+
+_MEMORY = (
+    "There is not enough memory for this picture and this model: choose a smaller model, another device, or "
+    "a smaller region."
+)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "no message").rstrip(".")

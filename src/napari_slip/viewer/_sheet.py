@@ -1,0 +1,174 @@
+"""One image with its workspace and layers: what is seen follows from what is known, painting flows back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_slip.viewer._layers import ResultLayers
+from napari_slip.viewer._workspace import Workspace
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Labels
+
+    from napari_slip.session import Session
+    from napari_slip.viewer._layers import Role
+    from napari_slip.viewer._source import Place
+
+STRENGTH = {"predicted": 0.6, "accepted": 1.0, "corrected": 1.0, "rejected": 0.0}
+"""Opacity of an Object by its status."""
+
+
+class Sheet:
+    """Keeps the two layers of an image as its workspace says, and takes over what is painted.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the image is.
+    image : napari.layers.Image
+        The image.
+    place : Place
+        The plane on screen.
+    key : str
+        Of the session.
+    session : Session
+        Classes and Objects.
+    """
+
+    drawn = Signal(object)
+    """One of our layers, after it was drawn."""
+
+    def __init__(self, viewer: napari.Viewer, image: Image, place: Place, key: str, session: Session) -> None:
+        self.viewer = viewer
+        self.image = image
+        self.place = place
+        self.key = key
+        self.contour = False
+        self.workspace = Workspace(session)
+        self.workspace.plane = place.index
+        self.layers = ResultLayers(viewer, image, key)
+        self.workspace.plane_changed.connect(self._show_plane)
+        self.workspace.shown_changed.connect(self._show_selection)
+        self.workspace.current_changed.connect(self._show_current)
+        session.changed.connect(self._show_objects)
+
+    @property
+    def pixel_area(self) -> tuple[float, str]:
+        """Area of a pixel and its unit; ``(1, "px")`` where the layer has no unit of length."""
+        units = [str(self.image.units[axis]) for axis in self.place.axes]
+        if units[0] != units[1] or units[0] == "pixel":
+            return 1.0, "px"
+        scale = np.asarray(self.image.scale)[list(self.place.axes)]
+        short = f"{self.image.units[self.place.axes[0]]:~}"
+        return float(np.prod(scale)), f"{short}\N{SUPERSCRIPT TWO}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the image is still in the viewer."""
+        return self.image in self.viewer.layers
+
+    def close(self) -> None:
+        """Take over what was painted and let go of the session, which others may be using."""
+        self.absorb()
+        self.workspace.session.changed.disconnect(self._show_objects, missing_ok=True)
+
+    def turn_to(self, place: Place) -> None:
+        """Show another plane of the stack."""
+        self.absorb()
+        self.place = place
+        self.workspace.turn_to(place.index)
+
+    def absorb(self) -> None:
+        """Take over what a person has painted into the matches layer."""
+        layer, drawn_for = self.layers.get("matches"), self.layers.place("matches")
+        session = self.workspace.session
+        if layer is None or drawn_for is None or np.size(layer.data) != np.prod(session.shape):
+            return
+        name = self.workspace.active if self.workspace.active in session.classes else None
+        session.absorb(np.asarray(layer.data).reshape(session.shape), drawn_for.index, class_name=name)
+
+    def highlight(self) -> None:
+        """Let the matches stand out of the segments."""
+        work = self.workspace
+        if work.segments is None:
+            return
+        self.layers.highlight(
+            work.bright() + 1,
+            None if work.current is None else work.current + 1,
+            scored=work.match is not None or work.like is not None,
+            contour=self.contour,
+        )
+
+    def bring_back(self) -> None:
+        """Make the layers that are not there: at first, and after a person has removed them."""
+        if self.alive and self.layers.get("segments") is None:
+            self._show_plane()
+        if self.layers.get("matches") is None:
+            self._draw_objects()
+
+    def _show_objects(self) -> None:
+        if self.layers.get("matches") is not None:
+            self._draw_objects()
+
+    def _draw_objects(self) -> None:
+        """Show the Objects of the plane in their classes' colours."""
+        session, plane = self.workspace.session, self.workspace.plane
+        here = [o for o in session.objects.values() if o.plane == plane]
+        if not self.alive or (not here and self.layers.get("matches") is None):
+            return
+        by_class = {c.name: rgb(c.colour) for c in session.classes}
+        colours = {o.id: (*by_class[o.class_name], STRENGTH[o.status]) for o in here}
+        free = 1 + max(session.objects, default=0)
+        layer = self.layers.show_matches(session.picture(plane), self.place, colours, free)
+        self.drawn.emit(layer)
+
+    def label_at(self, role: Role, position: Any) -> int:
+        """Return the label of one of our layers at a position in world coordinates, 0 if there is none."""
+        layer: Labels | None = self.layers.get(role)
+        if layer is None:
+            return 0
+        value = layer.get_value(position, world=True)
+        return int(value or 0)
+
+    def _show_plane(self) -> None:
+        if not self.alive:
+            return
+        work = self.workspace
+        if work.segments is not None:
+            table = work.segments.table() if work.match is None else work.match.table()
+            layer = self.layers.show_segments(work.segments.labels(work.selection), self.place, table)
+            self.highlight()
+            self.drawn.emit(layer)
+        self._draw_objects()
+
+    def _show_selection(self) -> None:
+        work = self.workspace
+        if self.alive and work.segments is not None:
+            self.layers.draw_segments(work.segments.labels(work.selection), self.place)
+            self.highlight()
+
+    def _show_current(self) -> None:
+        self.highlight()
+        work = self.workspace
+        if not self.alive or work.current is None or work.segments is None:
+            return
+        x0, y0, x1, y1 = (float(edge) for edge in work.segments.boxes[work.current])
+        centre = np.array([(y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2])
+        rows, columns = self.place.axes
+        low, high = np.asarray(self.image.corner_pixels, float)[:, [rows, columns]]
+        if (centre < low).any() or (centre > high).any():
+            world = self.place.to_world(self.image, centre)
+            missing = self.viewer.dims.ndim - len(world)
+            on_screen = [world[axis - missing] for axis in self.viewer.dims.displayed]
+            camera = self.viewer.scene.camera
+            camera.center = (*camera.center[:-2], *on_screen)
+
+
+def rgb(colour: str) -> tuple[float, float, float]:
+    """Read ``#rrggbb`` as three numbers within 0..1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue

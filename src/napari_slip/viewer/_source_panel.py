@@ -1,0 +1,140 @@
+"""What of the image is looked at: region, channels, contrast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Shapes
+from qtpy.QtWidgets import QComboBox, QFormLayout, QMenu, QToolButton, QWidget
+
+from napari_slip.viewer._source import layer_data
+
+if TYPE_CHECKING:
+    from napari_slip.viewer._desk import Desk
+
+PLANE, VIEW = "the whole plane", "the field of view"
+
+
+class SourcePanel(QWidget):
+    """Region, channels and contrast of the chosen image; what does not apply to it is not shown."""
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._shapes: list[Shapes] = []
+        self._image: Image | None = None
+        self.region = QComboBox()
+        self.region.setToolTip(
+            "What is segmented: the plane on screen, the part that is seen, or a drawn region."
+        )
+        self.axis = QComboBox()
+        self.axis.setToolTip("Which axis of the layer holds its channels; it is never guessed.")
+        self.others = QToolButton()
+        self.others.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.others.setToolTip("Single-channel layers of the same shape that make one picture with this one.")
+        self._menu = QMenu(self.others)
+        self.others.setMenu(self._menu)
+        self.sees = QComboBox()
+        self.sees.setToolTip("What CLIP looks at: all channels together, or one of them.")
+        self.contrast = QComboBox()
+        self.contrast.addItems(["by percentiles", "as displayed"])
+        self.contrast.setToolTip("Which pixel values are black and white to the models.")
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        for title, widget in (
+            ("Region", self.region),
+            ("Channels", self.axis),
+            ("Together with", self.others),
+            ("CLIP sees", self.sees),
+            ("Contrast", self.contrast),
+        ):
+            self._form.addRow(title, widget)
+        self.region.currentIndexChanged.connect(self._changed)
+        self.sees.currentIndexChanged.connect(self._changed)
+        self.contrast.currentIndexChanged.connect(self._changed)
+        self.axis.currentIndexChanged.connect(self._axis_changed)
+        events = desk.viewer.layers.events
+        for emitter in (events.inserted, events.removed):
+            emitter.connect(self._list)
+
+    def dispose(self) -> None:
+        """Let go of the viewer."""
+        events = self._desk.viewer.layers.events
+        for emitter in (events.inserted, events.removed):
+            emitter.disconnect(self._list)
+
+    def show_image(self, image: Image | None) -> None:
+        """Offer what applies to an image."""
+        self._image = image
+        source = self._desk.source
+        source.others, source.clip_sees, source.channel_axis = (), None, None
+        blocked = self.axis.blockSignals(True)
+        self.axis.clear()
+        self.axis.addItem("none", None)
+        shape = () if image is None else layer_data(image).shape
+        if image is not None and not image.rgb and image.ndim > 2:
+            for axis, n in enumerate(shape):
+                self.axis.addItem(f"axis {axis} ({n})", axis)
+        self.axis.blockSignals(blocked)
+        self._form.setRowVisible(self.axis, self.axis.count() > 1)
+        self._list()
+
+    def _list(self, event: Any = None) -> None:
+        """List the Shapes layers and the layers that may be channels."""
+        chosen, layers = self._desk.source.region, self._desk.viewer.layers
+        self._shapes = [layer for layer in layers if isinstance(layer, Shapes)]
+        blocked = self.region.blockSignals(True)
+        self.region.clear()
+        self.region.addItems([PLANE, VIEW, *(f"inside {layer.name!r}" for layer in self._shapes)])
+        regions = ["plane", "view", *self._shapes]
+        self.region.setCurrentIndex(
+            next((i for i, each in enumerate(regions) if each is chosen or each == chosen), 0)
+        )
+        self.region.blockSignals(blocked)
+        self._desk.source.region = regions[self.region.currentIndex()]
+        self._menu.clear()
+        for layer in self._possible():
+            action = self._menu.addAction(layer.name)
+            if action is not None:
+                action.setCheckable(True)
+                action.setChecked(layer in self._desk.source.others)
+                action.setData(layer.unique_id)
+                action.toggled.connect(self._others_changed)
+        self._form.setRowVisible(self.others, bool(self._menu.actions()))
+        self._others_changed()
+
+    def _possible(self) -> list[Image]:
+        image = self._image
+        if image is None or image.rgb or image not in self._desk.viewer.layers:
+            return []
+        return [
+            layer
+            for layer in self._desk.viewer.layers
+            if isinstance(layer, Image)
+            and layer is not image
+            and not layer.rgb
+            and layer_data(layer).shape == layer_data(image).shape
+        ]
+
+    def _others_changed(self) -> None:
+        chosen = {action.data() for action in self._menu.actions() if action.isChecked()}
+        others = tuple(layer for layer in self._possible() if layer.unique_id in chosen)
+        self._desk.source.others = others
+        self.others.setText(", ".join(layer.name for layer in others) or "no other layer")
+        blocked = self.sees.blockSignals(True)
+        self.sees.clear()
+        if self._image is not None:
+            self.sees.addItems(["all together", *(layer.name for layer in (self._image, *others))])
+        self.sees.blockSignals(blocked)
+        self._form.setRowVisible(self.sees, bool(others))
+        self._changed()
+
+    def _changed(self) -> None:
+        source = self._desk.source
+        source.region = ["plane", "view", *self._shapes][max(0, self.region.currentIndex())]
+        source.clip_sees = self.sees.currentIndex() - 1 if self.sees.currentIndex() > 0 else None
+        source.displayed_contrast = self.contrast.currentIndex() == 1
+
+    def _axis_changed(self) -> None:
+        self._desk.source.channel_axis = self.axis.currentData()
+        self._desk.choose(self._image)

@@ -1,0 +1,282 @@
+"""One image on the desk: its session, what was found on its planes, and which of it is shown. No Qt."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import Signal
+
+from napari_slip.filtering import select
+from napari_slip.matching import Match
+from napari_slip.settings import FilterSettings, MatchSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_slip.segments import Segments
+    from napari_slip.session import Session
+    from napari_slip.viewer._engine import Outcome
+
+PLANES = 32
+"""Of how many planes of a stack the segments are at hand."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen(Match):
+    """A match that accepts what a person pointed at."""
+
+    chosen: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
+
+    def accepted(self, select: str | None = None) -> NDArray[np.bool_]:
+        """Return the choice."""
+        return self.chosen
+
+
+class Workspace:
+    """What a dock knows of one image.
+
+    Parameters
+    ----------
+    session : Session
+        Classes and Objects of the image.
+    """
+
+    plane_changed = Signal()
+    """Another plane, or new segments on this one."""
+    shown_changed = Signal()
+    """Another selection, other scores, or another class in front."""
+    current_changed = Signal()
+    """Another segment under the cursor."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.plane: tuple[int, ...] = ()
+        self.filters = FilterSettings()
+        self.settings = MatchSettings()
+        self.active = ""
+        self.current: int | None = None
+        self.like: int | None = None
+        self._outcomes: OrderedDict[tuple[int, ...], Outcome] = OrderedDict()
+        self._scores: NDArray[np.float32] | None = None
+        self._match: Match | None = None
+        self._selection = np.zeros(0, bool)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What was found on the plane on screen."""
+        return self._outcomes.get(self.plane)
+
+    @property
+    def segments(self) -> Segments | None:
+        """The segments of the plane on screen."""
+        return None if self.outcome is None else self.outcome.looked.segments
+
+    @property
+    def match(self) -> Match | None:
+        """The scores, with the filters and the rule that are set now."""
+        return self._match
+
+    @property
+    def selection(self) -> NDArray[np.bool_]:
+        """(N,) which segments the filters show."""
+        return self._selection
+
+    @property
+    def likeness(self) -> NDArray[np.float32] | None:
+        """(N,) cosine of each segment with the one that others were compared with."""
+        return self._scores if self.like is not None else None
+
+    @property
+    def column(self) -> int | None:
+        """Which column of the match is the class in front."""
+        if self._match is None or not self._match.names:
+            return None
+        return self._match.names.index(self.active) if self.active in self._match.names else 0
+
+    def land(self, outcome: Outcome) -> None:
+        """Take in what a run has brought."""
+        plane = outcome.request.snapshot.place.index
+        before = self._outcomes.pop(plane, None)
+        self._outcomes[plane] = outcome
+        while len(self._outcomes) > PLANES:
+            self._outcomes.popitem(last=False)
+        if outcome.match is not None:
+            self.session.predict(outcome.match, plane)
+        if plane != self.plane:
+            return
+        same = before is not None and before.looked.segments is outcome.looked.segments
+        self._match = outcome.match
+        if not same:
+            self.current, self.like = None, None
+        self._select()
+        (self.shown_changed if same else self.plane_changed).emit()
+        self.settle()
+
+    def turn_to(self, plane: tuple[int, ...]) -> None:
+        """Show another plane of the stack."""
+        if plane == self.plane:
+            return
+        self.plane = plane
+        self.current, self.like = None, None
+        self._match = None if self.outcome is None else self.outcome.match
+        self._select()
+        self.plane_changed.emit()
+
+    def show(self, filters: FilterSettings, settings: MatchSettings, active: str) -> None:
+        """Filter, select and put in front; nothing is deleted, and `settle` turns it into Objects."""
+        if (filters, settings, active) == (self.filters, self.settings, self.active):
+            return
+        self.filters, self.settings, self.active = filters, settings, active
+        self._select()
+        self.shown_changed.emit()
+
+    def settle(self) -> None:
+        """Make predictions of what is accepted now, if it is not what was predicted before."""
+        if self._match is None:
+            return
+        predicted = {
+            (o.class_name, o.segment)
+            for o in self.session.objects.values()
+            if o.plane == self.plane and o.segment is not None
+        }
+        accepted = {
+            (name, int(row) + 1)
+            for column, name in enumerate(self._match.names)
+            for row in np.flatnonzero(self._match.accepted()[:, column])
+        }
+        stale = {
+            (o.class_name, o.segment)
+            for o in self.session.objects.values()
+            if o.plane == self.plane and o.status == "predicted" and o.class_name in self._match.names
+        } - accepted
+        if stale or accepted - predicted:
+            self.session.predict(self._match, self.plane)
+
+    def bright(self) -> NDArray[np.intp]:
+        """Rows that stand out: those like the chosen one, or those that the class in front accepts."""
+        if self.like is not None and self._scores is not None:
+            order = np.argsort(-self._scores, kind="stable")
+            return order[self._selection[order]][:6]
+        if self._match is None or self.column is None:
+            return np.zeros(0, np.intp)
+        return np.flatnonzero(self._match.accepted()[:, self.column])
+
+    def why(self) -> str:
+        """Say in sentences why classes have matched nothing; empty if all have."""
+        return "" if self._match is None else self._match.why()
+
+    def point_at(self, row: int | None) -> None:
+        """Put one segment under the cursor."""
+        if row is not None and not (self.segments is not None and 0 <= row < len(self.segments)):
+            row = None
+        if row != self.current:
+            self.current = row
+            self.current_changed.emit()
+
+    def find_similar(self, row: int | None) -> None:
+        """Compare every segment with one of them, picture with picture; None goes back to the texts."""
+        segments = self.segments
+        if segments is None or segments.embedding is None:
+            row = None
+        self.like = row
+        if row is not None and segments is not None and segments.embedding is not None:
+            self._scores = segments.embedding @ segments.embedding[row]
+        self.shown_changed.emit()
+
+    def order(self, by: str = "score") -> NDArray[np.intp]:
+        """Return the shown rows, the highest score first, or the least certain first."""
+        if self.like is not None and self._scores is not None:
+            worth = self._scores
+        elif self._match is None or self.column is None:
+            worth = np.zeros(0 if self.segments is None else len(self.segments), np.float32)
+            worth = worth if self.segments is None else self.segments.predicted_iou
+        elif by == "uncertainty":
+            worth = -np.abs(self._match.calibrated[:, self.column] - 0.5)
+        else:
+            return self._match.ranked(self.column)
+        order = np.argsort(-worth, kind="stable")
+        return order[self._selection[order]]
+
+    def step(self, by: int, order: str = "score") -> None:
+        """Go to the next (1) or previous (-1) segment."""
+        rows = self.order(order).tolist()
+        if not rows:
+            return
+        if self.current in rows:
+            at = (rows.index(self.current) + by) % len(rows)
+        else:
+            at = 0 if by > 0 else len(rows) - 1
+        self.point_at(rows[at])
+
+    def accept(self, rows: Iterable[int]) -> None:
+        """Keep segments as Objects of the class in front, predicted or not."""
+        rows = sorted(set(rows))
+        if self._match is None or self.column is None or not rows:
+            return
+        name = self._match.names[self.column]
+        known = self._ids(name, rows)
+        missing = [row for row in rows if row not in known]
+        if missing:
+            chosen = self._match.accepted().copy()
+            chosen[missing, self.column] = True
+            pointed = _Chosen(**{f: getattr(self._match, f) for f in _FIELDS}, chosen=chosen)
+            self.session.predict(pointed, self.plane)
+            known = self._ids(name, rows)
+        self.session.accept(known[row] for row in rows if row in known)
+
+    def reject(self, rows: Iterable[int]) -> None:
+        """Take the Objects of segments out of the class in front, and do not predict them again."""
+        if self._match is None or self.column is None:
+            return
+        known = self._ids(self._match.names[self.column], rows)
+        self.session.reject(known.values())
+
+    def accept_predictions(self) -> None:
+        """Keep everything that is predicted on this plane."""
+        self.session.accept(
+            [i for i, o in self.session.objects.items() if o.status == "predicted" and o.plane == self.plane]
+        )
+
+    def row_of(self, object_id: int) -> int | None:
+        """Return the row of the segment that an Object came from."""
+        thing = self.session.objects.get(object_id)
+        return (
+            None if thing is None or thing.segment is None or thing.plane != self.plane else thing.segment - 1
+        )
+
+    def states(self) -> dict[int, tuple[str, str]]:
+        """Return class and status of every row that is an Object on this plane."""
+        return {
+            o.segment - 1: (o.class_name, o.status)
+            for o in self.session.objects.values()
+            if o.segment is not None and o.plane == self.plane
+        }
+
+    def _ids(self, name: str, rows: Iterable[int]) -> dict[int, int]:
+        wanted = set(rows)
+        return {
+            o.segment - 1: i
+            for i, o in self.session.objects.items()
+            if o.segment is not None
+            and o.segment - 1 in wanted
+            and o.class_name == name
+            and o.plane == self.plane
+        }
+
+    def _select(self) -> None:
+        segments = self.segments
+        if segments is None:
+            self._selection = np.zeros(0, bool)
+            return
+        score = None if self._match is None else self._match.calibrated.max(axis=1, initial=0)
+        self._selection = select(segments, self.filters, score)
+        if self._match is not None:
+            self._match = replace(self._match, selection=self._selection, settings=self.settings)
+
+
+_FIELDS = ("segments", "names", "cosine", "calibrated", "selection", "settings", "model", "unknown")

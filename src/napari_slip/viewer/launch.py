@@ -1,0 +1,83 @@
+"""Open napari on the results of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+import pandas as pd
+import tifffile
+
+from napari_slip.errors import InputError
+from napari_slip.io import read_image, read_provenance
+from napari_slip.session import PALETTE
+from napari_slip.viewer import SlipDock, _sessions
+from napari_slip.viewer._layers import ResultLayers
+from napari_slip.viewer._sheet import rgb
+from napari_slip.viewer._source import locate
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_slip.io import ImageRecord
+
+
+def show_demo(out: Path) -> None:
+    """Open napari on a folder of results, with the dock beside them, and wait until it is closed.
+
+    Parameters
+    ----------
+    out : Path
+        As ``napari-slip demo --out`` or ``napari-slip segment --out`` was given.
+
+    Raises
+    ------
+    InputError
+        If there are no results in it.
+    """
+    viewer = napari.Viewer(title="napari-slip")
+    try:
+        show_results(viewer, out)
+    except InputError:
+        viewer.close()
+        raise
+    napari.run()
+
+
+def show_results(viewer: napari.Viewer, out: Path) -> SlipDock:
+    """Add every picture of a run with its segments and matches to a viewer; only the first is visible."""
+    records = [record for record in read_provenance(out / "provenance.json").images if record.files]
+    if not records:
+        raise InputError(f"{out} holds no results: run napari-slip demo --out {out} first.")
+    # from the last to the first, so that the first lies on top and is the one that the dock chooses
+    for record in reversed(records):
+        image = _add(viewer, out, record)
+    for layer in viewer.layers:
+        layer.visible = layer.name.startswith(image.name)
+    viewer.reset_view()
+    dock = SlipDock(viewer)
+    viewer.window.add_dock_widget(dock, name="SLIP")
+    dock.images.choose(image)
+    dock.prompt.setText(next(iter(records[0].prompts), ""))
+    dock.prompt.setFocus()
+    return dock
+
+
+def _add(viewer: napari.Viewer, out: Path, record: ImageRecord) -> Image:
+    path = Path(record.path)
+    picture = read_image(path if path.exists() else out / record.beside, channel_axis=record.channel_axis)
+    image = viewer.add_image(picture.pixels, name=Path(record.path).stem)
+    place = locate(viewer, image, picture.channel_axis)
+    layers = ResultLayers(viewer, image, _sessions.session_key(image, place))
+    table = pd.read_csv(out / record.files["table"])
+    segments, matches = (tifffile.imread(out / record.files[role]) for role in ("segments", "matches"))
+    layers.show_segments(segments.astype(np.uint32), place, table)
+    found = np.unique(matches)[1:] if (matches == 0).any() else np.unique(matches)
+    layers.highlight(found, None, scored=True, contour=False)
+    names = list(record.prompts)
+    classes: dict[int, str] = dict(zip(table["index"], table["class"], strict=True))
+    colours = {int(i): (*rgb(PALETTE[names.index(classes[i]) % len(PALETTE)]), 0.6) for i in found}
+    layers.show_matches(matches.astype(np.uint32), place, colours, int(matches.max(initial=0)) + 1)
+    return image

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from _fake_engine import FakeEngine, blobs
+from PIL import Image
+
+from napari_slip.errors import InputError
+from napari_slip.io import ImageRecord, ModelRecord, Provenance, RunSettings, write_provenance, write_results
+from napari_slip.progress import Progress
+from napari_slip.viewer import launch
+from napari_slip.viewer._engine import ModelChoice
+
+pytest_plugins = ["_dock_fixtures"]
+
+
+@pytest.fixture
+def results(tmp_path):
+    slip = FakeEngine()._slip(ModelChoice(), Progress())
+    records = []
+    for name, text in (("one", "red"), ("two", "green")):
+        Image.fromarray(blobs()).save(tmp_path / f"{name}.png")
+        match = slip.match(slip.segment(blobs()), [text])
+        files = {role: path.name for role, path in write_results(tmp_path, name, blobs(), match).items()}
+        path = str(tmp_path / f"{name}.png")
+        records.append(
+            ImageRecord(path=path, beside=f"{name}.png", sha256=None, prompts={text: [text]}, files=files)
+        )
+    models = ModelRecord(name="mini", sam=None, clip=None, device="cpu", sam_hash="", clip_hash="")
+    provenance = Provenance(models=models, settings=RunSettings(), images=tuple(records))
+    write_provenance(tmp_path / "provenance.json", provenance)
+    return tmp_path
+
+
+def test_the_results_of_a_run_stand_in_the_viewer_with_the_dock(viewer, results):
+    dock = launch.show_results(viewer, results)
+    assert {layer.name for layer in viewer.layers if layer.visible} == {"one", "one segments", "one matches"}
+    assert len(viewer.layers) == 6
+    assert dock.images.currentText() == "one"
+    assert dock.prompt.text() == "red"
+    segments, matches = viewer.layers["one segments"], viewer.layers["one matches"]
+    red = segments.data[20, 20]
+    np.testing.assert_array_equal(matches.data, np.where(segments.data == red, red, 0))
+    assert segments.get_color(red)[:3].mean() > segments.get_color(segments.data[20, 60])[:3].mean() + 0.3
+    dock.dispose()
+
+
+def test_a_folder_without_results_ends_in_a_sentence(viewer, tmp_path):
+    with pytest.raises(InputError, match=r"provenance\.json does not exist"):
+        launch.show_results(viewer, tmp_path)

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from _fake_engine import FakeEngine, ask, begin, blobs, ours
+
+from napari_slip.errors import InputError
+from napari_slip.viewer import SlipDock, _sessions
+
+pytest_plugins = ["_dock_fixtures"]
+
+
+def idle(dock, qtbot):
+    qtbot.waitUntil(lambda: dock.desk.runner.state == "idle", timeout=10_000)
+
+
+@pytest.fixture
+def running(dock, engine, qtbot):
+    """A dock with a run at SAM's gate."""
+    engine.sam.gate.clear()
+    begin(dock, "red", engine, qtbot)
+    return dock
+
+
+def test_an_image_removed_during_the_run_takes_its_result_along(running, engine, qtbot, told):
+    running.viewer.layers.clear()
+    engine.sam.gate.set()
+    idle(running, qtbot)
+    assert len(running.viewer.layers) == 0
+    assert "removed during the run" in running.activity.text.text()
+    assert told == []
+
+
+def test_an_image_renamed_moved_and_duplicated_during_the_run_still_gets_its_layers(running, engine, qtbot):
+    image = running.viewer.layers["discs"]
+    running.viewer.add_image(np.zeros((96, 128)), name="other")
+    image.name = "renamed"
+    running.viewer.layers.move(0, 2)
+    image.visible = False
+    running.viewer.layers.append(type(image)(image.data.copy(), name="copy"))
+    engine.sam.gate.set()
+    idle(running, qtbot)
+    names = [layer.name for layer in running.viewer.layers]
+    assert {"renamed segments", "renamed matches"} <= set(names)
+    assert running.images.layer is image and running.images.currentText() == "renamed"
+    assert names.index("renamed segments") == names.index("renamed") + 1
+
+
+def test_the_image_may_be_switched_during_the_run(running, engine, qtbot):
+    other = running.viewer.add_image(blobs()[::-1], name="other")
+    running.images.choose(other)
+    engine.sam.gate.set()
+    idle(running, qtbot)
+    assert "discs matches" in running.viewer.layers and "other matches" not in running.viewer.layers
+    assert running.results.results.rowCount() == 0
+    running.images.choose(running.viewer.layers["discs"])
+    assert running.results.results.rowCount() == 5
+
+
+def test_layers_that_a_person_removes_come_back_with_the_next_text(dock, qtbot):
+    ask(dock, "red", qtbot)
+    dock.desk.decisions.accept_predictions()
+    kept = set(dock.desk.sheet.workspace.session.objects)
+    for layer in ours(dock):
+        dock.viewer.layers.remove(layer)
+    dock.filters.paper.click()
+    dock.desk.decisions.next_best()
+    assert [layer.name for layer in dock.viewer.layers] == ["discs"]
+    dock.filters.everything.click()
+    ask(dock, "green", qtbot)
+    assert ours(dock)[1].data[20, 20] and ours(dock)[1].data[20, 60]
+    assert kept <= set(dock.desk.sheet.workspace.session.objects)
+
+
+def test_closing_the_dock_during_the_run_ends_it_quietly(running, engine, qtbot):
+    viewer, runner = running.viewer, running.desk.runner
+    viewer.window.remove_dock_widget(running)
+    engine.sam.gate.set()
+    qtbot.wait(50)
+    assert runner.state != "running"
+    assert [layer.name for layer in viewer.layers] == ["discs"]
+    viewer.dims.events.current_step()
+    viewer.add_image(blobs(), name="later")
+
+
+def test_closing_the_viewer_during_the_run_cancels_it(make_napari_viewer, engine, qtbot):
+    viewer = make_napari_viewer()
+    viewer.add_image(blobs(), name="discs")
+    dock = SlipDock(viewer, engine)
+    viewer.window.add_dock_widget(dock)
+    engine.sam.gate.clear()
+    begin(dock, "red", engine, qtbot)
+    progress = dock.desk.runner._job.progress
+    viewer.close()
+    assert progress.cancelled
+
+
+def test_a_dock_that_is_opened_again_finds_everything(dock, engine, qtbot):
+    ask(dock, "red", qtbot)
+    matches = ours(dock)[1]
+    dock.desk.decisions.accept_predictions()
+    matches.paint((90, 60), matches.selected_label)
+    dock.viewer.window.remove_dock_widget(dock)
+    _sessions._open.clear()  # as after a restart
+    again = SlipDock(dock.viewer, engine)
+    session = again.desk.sheet.workspace.session
+    assert sorted(o.status for o in session.objects.values()) == ["accepted", "corrected"]
+    ask(again, "green", qtbot)
+    assert len(dock.viewer.layers) == 3
+    assert matches.data[90, 60] and matches.data[20, 20] and matches.data[20, 60]
+    again.dispose()
+
+
+def test_a_damaged_session_is_told_kept_and_begun_anew(dock, engine, qtbot, told):
+    ask(dock, "red", qtbot)
+    dock.desk.save()
+    path = next(_sessions.folder().glob("*.npz"))
+    dock.dispose()
+    _sessions._open.clear()
+    path.write_bytes(b"not a session")
+    with pytest.raises(InputError, match="holds no session"):
+        _sessions.open_session(path.stem, (96, 128), dock.desk.memory.classes)
+    assert path.with_suffix(".damaged.npz").read_bytes() == b"not a session"
+    assert not _sessions.open_session(path.stem, (96, 128), dock.desk.memory.classes).objects
+
+
+def test_two_docks_share_one_session_and_one_pair_of_layers(dock, engine, qtbot):
+    ask(dock, "red", qtbot)
+    second = SlipDock(dock.viewer, engine)
+    ask(second, "green", qtbot)
+    assert len(dock.viewer.layers) == 3
+    assert [c.name for c in dock.desk.classes] == ["red", "green"]
+    second.desk.decisions.accept_predictions()
+    assert set(dock.desk.sheet.workspace.states().values()) == {("red", "accepted"), ("green", "accepted")}
+    second.dispose()
+
+
+def test_two_viewers_do_not_mix_their_layers(dock, make_napari_viewer, engine, qtbot):
+    other = make_napari_viewer()
+    other.add_image(blobs()[::-1].copy(), name="discs")
+    second = SlipDock(other, engine)
+    ask(dock, "red", qtbot)
+    ask(second, "green", qtbot)
+    assert len(dock.viewer.layers) == len(other.layers) == 3
+    assert not ours(dock)[1].data[20, 60]
+    second.dispose()
+
+
+def test_a_stack_is_annotated_plane_by_plane(viewer, engine, qtbot):
+    stack = np.stack([blobs(), blobs()[::-1], blobs()[:, ::-1]])
+    viewer.add_image(stack, name="discs", scale=(5, 1, 1))
+    dock = SlipDock(viewer, engine)
+    viewer.dims.set_point(0, 0)
+    ask(dock, "red", qtbot)
+    segments, matches = ours(dock)
+    assert matches.data.shape == (1, 96, 128) and matches.data[0, 20, 20]
+    viewer.dims.set_point(0, 5)
+    assert not matches.data.any()
+    ask(dock, "red", qtbot)
+    assert matches.data[0, 75, 20]
+    assert engine.sam.encoded == 2
+    np.testing.assert_allclose(matches.data_to_world((0, 0, 0)), (5, 0, 0))
+    viewer.dims.set_point(0, 0)
+    assert matches.data[0, 20, 20] and segments.data[0, 20, 60]
+    np.testing.assert_allclose(segments.data_to_world((0, 0, 0)), (0, 0, 0))
+    assert {o.plane for o in dock.desk.sheet.workspace.session.objects.values()} == {(0,), (1,)}
+    dock.dispose()
+
+
+def test_a_region_is_segmented_alone(dock, qtbot):
+    shapes = dock.viewer.add_shapes([[(5, 5), (40, 80)]], shape_type="rectangle", name="here")
+    dock.source.region.setCurrentIndex(2)
+    assert dock.desk.source.region is shapes
+    ask(dock, "red", qtbot)
+    assert len(dock.desk.sheet.workspace.segments) == 2
+    dock.viewer.layers.remove(shapes)
+    assert dock.source.region.currentIndex() == 0
+    ask(dock, "red", qtbot)
+    assert len(dock.desk.sheet.workspace.segments) == 5
+
+
+def test_split_channels_make_one_picture(viewer, engine, qtbot):
+    red, green, _ = viewer.add_image(blobs(), channel_axis=2, name=["r", "g", "b"])
+    dock = SlipDock(viewer, engine)
+    dock.images.choose(red)
+    for action in dock.source._menu.actions():
+        action.setChecked(action.text() == "g")
+    assert dock.desk.source.others == (green,)
+    ask(dock, "red", qtbot)
+    assert len(dock.desk.sheet.workspace.segments) == 4  # the blue disc is in neither
+    assert "r matches" in viewer.layers
+    dock.dispose()
+
+
+def test_three_classes_on_five_pictures_with_the_keyboard_alone(viewer, engine, qtbot):
+    for i in range(5):
+        viewer.add_image(np.roll(blobs(), i, axis=1), name=f"picture {i}")
+    dock = SlipDock(viewer, engine)
+    viewer.window.add_dock_widget(dock, name="SLIP")
+    dock.images.setCurrentIndex(0)
+    for i in range(5):
+        for text in ("red", "green", "blue") if i == 0 else ("",):
+            ask(dock, text, qtbot)
+        dock.desk.decisions.accept_predictions()
+        dock._next_image()
+    saved = {sheet.image.name: sheet.workspace.session for sheet in dock.desk._sheets.values()}
+    assert len(saved) == 5
+    for session in saved.values():
+        assert sorted(o.class_name for o in session.objects.values()) == ["blue", "green", "red"]
+        assert {o.status for o in session.objects.values()} == {"accepted"}
+    dock.dispose()
+    assert len(list(_sessions.folder().glob("*.npz"))) == 5
+
+
+def test_what_is_remembered_from_a_fresh_start_needs_no_engine(viewer):
+    engine = FakeEngine()
+    dock = SlipDock(viewer, engine)
+    assert engine.loaded == [] and dock.images.layer is None
+    dock.dispose()

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from _fake_engine import ask, blobs, ours
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QLineEdit,
+    QPushButton,
+    QTableView,
+    QToolButton,
+    QWidget,
+)
+from superqt import QDoubleRangeSlider
+
+from napari_slip.viewer import _keys, _memory
+from napari_slip.viewer._model_panel import OWN
+
+pytest_plugins = ["_dock_fixtures"]
+
+
+@pytest.fixture
+def asked(dock, qtbot):
+    ask(dock, "red", qtbot)
+    return dock
+
+
+def work_of(dock):
+    return dock.desk.sheet.workspace
+
+
+def row_at(dock, row, column):
+    return int(work_of(dock).segments.labels()[row, column]) - 1
+
+
+def settled(dock, qtbot):
+    qtbot.waitUntil(lambda: not dock.desk._settle.isActive())
+
+
+def test_a_slider_changes_the_picture_at_once_and_loses_nothing(asked, engine, qtbot):
+    segments, matches = ours(asked)
+    slider = asked.filters.rows["area"].slider
+    slider.setValue((np.log10(400), slider.maximum()))
+    assert not segments.data[20, 20]
+    assert segments.data[65, 35]
+    assert asked.results.results.rowCount() == 2
+    settled(asked, qtbot)
+    assert not matches.data[20, 20]
+    asked.filters.everything.click()
+    settled(asked, qtbot)
+    assert segments.data[20, 20] and matches.data[20, 20]
+    assert engine.sam.encoded == 1
+
+
+def test_the_papers_filter_is_a_preset(asked):
+    asked.filters.paper.click()
+    assert asked.filters.settings.predicted_iou[0] == pytest.approx(0.9)
+    assert not asked.filters.nested.isChecked()
+    iou = work_of(asked).segments.predicted_iou
+    np.testing.assert_array_equal(work_of(asked).selection, iou >= np.float32(0.9))
+
+
+def test_the_rule_decides_how_many_light_up(asked, qtbot):
+    asked.rule.rule.setCurrentIndex(1)
+    asked.rule.count.setValue(3)
+    settled(asked, qtbot)
+    assert len(np.unique(ours(asked)[1].data)) == 4
+    asked.rule.rule.setCurrentIndex(2)
+    asked.rule.floor.setValue(1.0)
+    settled(asked, qtbot)
+    assert not ours(asked)[1].data.any()
+
+
+def test_row_and_canvas_follow_each_other(asked):
+    blue = row_at(asked, 65, 35)
+    asked.viewer.layers.selection.active = ours(asked)[0]
+    asked._pointer.click((65, 35))
+    assert asked.results.chosen == [blue]
+    segments = ours(asked)[0]
+    white = segments.get_color(blue + 1)
+    assert min(white[:3]) == 1.0
+    green = asked.results.results.row_of(row_at(asked, 20, 60))
+    asked.results.selectRow(green)
+    assert work_of(asked).current == row_at(asked, 20, 60)
+    asked._pointer.click((0, 0))
+    assert asked.results.chosen == []
+
+
+def test_the_canvas_goes_where_a_row_is_clicked(asked):
+    camera = asked.viewer.scene.camera
+    camera.zoom = 40
+    camera.center = (0, 95, 127)
+    # a window that is not shown does not tell its layers what is seen of them
+    asked.desk.sheet.image.corner_pixels = np.array([[80, 110], [95, 127]])
+    asked.results.selectRow(asked.results.results.row_of(row_at(asked, 20, 20)))
+    np.testing.assert_allclose(camera.center[-2:], (20, 20), atol=1)
+
+
+def test_the_table_sorts_by_any_column_and_shows_thumbnails(asked):
+    model = asked.results.results
+    titles = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(model.columnCount())]
+    area = titles.index("area")
+    asked.results.horizontalHeader().setSortIndicator(area, Qt.SortOrder.DescendingOrder)
+    areas = [int(model.data(model.index(i, area))) for i in range(model.rowCount())]
+    assert areas == sorted(areas, reverse=True)
+    assert model.segment(0) == row_at(asked, 65, 35)
+    picture = model.data(model.index(0, 0), Qt.ItemDataRole.DecorationRole).toImage()
+    assert picture.pixelColor(picture.width() // 2, picture.height() // 2).blue() > 200
+    assert model.data(model.index(model.row_of(row_at(asked, 20, 20)), 1)) == "? red"
+
+
+def test_keys_on_our_layers_decide(asked, qtbot):
+    layer = ours(asked)[1]
+    press = {key.layer: key.action for key in _keys.KEYS}
+    keymap = {str(binding): action for binding, action in layer.keymap.items()}
+
+    def key(name):
+        keymap[name](layer)
+
+    assert {"A", "R", "N", "U", "S", "Shift+N", "Ctrl+Z", "Ctrl+Shift+Z"} <= set(keymap)
+    assert len(press) == len(_keys.KEYS)
+    key("N")
+    red = row_at(asked, 20, 20)
+    assert work_of(asked).current == red
+    key("A")
+    assert work_of(asked).states()[red] == ("red", "accepted")
+    key("Ctrl+Z")
+    assert work_of(asked).states()[red] == ("red", "predicted")
+    key("Ctrl+Shift+Z")
+    key("R")
+    assert work_of(asked).states()[red] == ("red", "rejected")
+    assert not layer.data[20, 20]
+    image = asked.desk.sheet.image
+    assert not {str(binding) for binding in image.keymap} & set(keymap)
+
+
+def test_a_stroke_becomes_an_object_and_can_be_undone(asked, qtbot):
+    matches = ours(asked)[1]
+    session = work_of(asked).session
+    before = matches.data.copy()
+    new = matches.selected_label
+    assert new not in session.objects
+    matches.paint((90, 60), new)
+    qtbot.waitUntil(lambda: new in session.objects)
+    assert (session.objects[new].status, session.objects[new].class_name) == ("corrected", "red")
+    ask(asked, "green", qtbot)
+    assert ours(asked)[1].data[90, 60] == new
+    asked.desk.decisions.undo()
+    assert not ours(asked)[1].data[90, 60]
+    np.testing.assert_array_equal(ours(asked)[1].data[before > 0] > 0, True)
+
+
+def test_similar_segments_light_up_together(asked):
+    work_of(asked).point_at(row_at(asked, 30, 105))
+    asked.desk.decisions.find_similar()
+    model = asked.results.results
+    assert model.headerData(2, Qt.Orientation.Horizontal) == f"like {row_at(asked, 30, 105) + 1}"
+    assert {model.segment(0), model.segment(1)} == {row_at(asked, 30, 105), row_at(asked, 75, 100)}
+
+
+def test_a_word_that_the_model_never_saw_is_named(dock, qtbot):
+    ask(dock, "zebra", qtbot)
+    assert "has never seen 'zebra'" in dock.activity.text.text()
+    dock.rule.rule.setCurrentIndex(2)
+    dock.rule.floor.setValue(0.99)
+    ask(dock, "zebra", qtbot)
+    said = dock.activity.text.text()
+    assert "Nothing reaches 0.99 for 'zebra'" in said and "segment " in said
+
+
+def test_classes_are_renamed_reordered_and_ticked_without_losing_objects(asked, qtbot):
+    ask(asked, "green", qtbot)
+    asked.desk.decisions.accept([row_at(asked, 20, 60)])
+    table = asked.classes.table
+    table.item(1, 0).setText("leaf")
+    qtbot.waitUntil(lambda: asked.desk.runner.state == "idle")
+    session = work_of(asked).session
+    assert [c.name for c in session.classes] == ["red", "leaf"]
+    assert session.classes["leaf"].phrases == ("green",)
+    assert work_of(asked).states()[row_at(asked, 20, 60)] == ("leaf", "accepted")
+    table.selectRow(1)
+    asked.classes._up()
+    assert [c.name for c in session.classes] == ["leaf", "red"]
+    table.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
+    qtbot.waitUntil(lambda: asked.desk.runner.state == "idle")
+    assert work_of(asked).match.names == ("leaf",)
+
+
+def test_a_class_with_objects_is_not_removed(asked, told):
+    asked.desk.decisions.accept([row_at(asked, 20, 20)])
+    asked.classes.table.selectRow(0)
+    asked.classes._remove()
+    assert told == ["Class 'red' still has objects: give them another class or delete them before it goes."]
+    assert "red" in work_of(asked).session.classes
+
+
+def test_a_negative_takes_the_match_away(asked, qtbot):
+    before = work_of(asked).match.calibrated[row_at(asked, 30, 105), 0]
+    asked.classes.negatives.setText("yellow")
+    asked.classes.negatives.editingFinished.emit()
+    qtbot.waitUntil(lambda: asked.desk.runner.state == "idle")
+    assert work_of(asked).match.calibrated[row_at(asked, 30, 105), 0] < before
+
+
+def test_history_and_completion_help_to_type(asked, qtbot):
+    asked.prompt.clear()
+    qtbot.keyClick(asked.prompt, Qt.Key.Key_Up)
+    assert asked.prompt.text() == "red"
+    completions = asked.prompt.completer()
+    completions.setCompletionPrefix("ye")
+    assert completions.currentCompletion() == "yellow"
+
+
+def test_presets_say_what_they_cost_and_nothing_is_loaded_for_it(dock, engine):
+    dock.model.preset.setCurrentText("vit_b")
+    assert "980 MB, downloaded when first used" in dock.model.cost.text()
+    dock.model.preset.setCurrentText(OWN)
+    dock.model.sam.setText("my.pth")
+    assert (dock.model.choice.sam, dock.model.choice.clip) == ("my.pth", "mini")
+    assert engine.loaded == []
+
+
+def test_another_model_keeps_the_annotation(asked, engine, qtbot):
+    asked.desk.decisions.accept([row_at(asked, 20, 20)])
+    asked.model.device.setCurrentIndex(asked.model.device.findData("cpu"))
+    asked.model.again.click()
+    qtbot.waitUntil(lambda: asked.desk.runner.state == "idle")
+    assert len(engine.loaded) == 2
+    assert [o.status for o in work_of(asked).session.objects.values()] == ["accepted"]
+
+
+def test_choices_are_remembered(asked, engine, qtbot, viewer):
+    asked.filters.paper.click()
+    asked.rule.rule.setCurrentIndex(1)
+    asked.dispose()
+    assert json.loads(_memory.path().read_text())["history"] == ["red"]
+    again = type(asked)(viewer, engine)
+    assert again.filters.rows["predicted_iou"].value[0] == pytest.approx(0.9)
+    assert again.rule.rule.currentText() == "the k best"
+    again.dispose()
+
+
+def test_a_damaged_memory_is_forgotten(dock):
+    _memory.path().write_text('{"filters": {"area": "large"}, "history": ["star"], "model": 3}')
+    memory = _memory.Memory.read()
+    assert memory.history == ["star"]
+    assert memory.filters == _memory.FilterSettings()
+    _memory.path().write_text("not json")
+    assert _memory.Memory.read().history == []
+
+
+def test_every_control_says_what_it_does(dock):
+    kinds = (QPushButton, QToolButton, QComboBox, QLineEdit, QDoubleRangeSlider, QTableView)
+    ours_only = [dock.images, dock.prompt, dock.run_button, dock.rule, dock.filters, dock.classes, dock.model]
+    silent = [
+        widget
+        for part in [*ours_only, dock.source, dock.results]
+        for widget in [part, *part.findChildren(QWidget)]
+        if isinstance(widget, kinds)
+        and not widget.toolTip()
+        and not widget.objectName().startswith("qt_")
+        and not isinstance(widget.parent(), QLineEdit | QComboBox)
+        and "Corner" not in type(widget).__name__
+    ]
+    assert silent == []
+
+
+def test_errors_reach_napari_as_notifications(dock, qtbot):
+    dock.viewer.layers.clear()
+    before = len(notification_manager.records)
+    dock.prompt.returnPressed.emit()
+    assert [str(r.message) for r in list(notification_manager.records)[before:]] == [
+        "There is no image to look at: open one, or choose one in the list."
+    ]
+
+
+def test_areas_are_told_in_the_layers_units(viewer, engine, qtbot):
+    from napari_slip.viewer import SlipDock
+
+    viewer.add_image(blobs(), name="discs", scale=(0.5, 0.5), units=("um", "um"))
+    dock = SlipDock(viewer, engine)
+    ask(dock, "red", qtbot)
+    slider = dock.filters.rows["area"].slider
+    slider.setValue((np.log10(400), slider.maximum()))
+    assert dock.filters.rows["area"].ends.text().startswith("100 ")
+    assert "m²" in dock.filters.rows["area"].ends.text()
+    dock.dispose()
