@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from _fake_engine import FakeEngine, blobs
 from PIL import Image
 
 from napari_slip.errors import InputError
-from napari_slip.io import ImageRecord, ModelRecord, Provenance, RunSettings, write_provenance, write_results
+from napari_slip.io import (
+    ImageRecord,
+    ModelRecord,
+    Provenance,
+    RunSettings,
+    read_provenance,
+    write_provenance,
+    write_results,
+)
 from napari_slip.progress import Progress
-from napari_slip.viewer import launch
+from napari_slip.viewer import __main__, launch
 from napari_slip.viewer._engine import ModelChoice
 
 pytest_plugins = ["_dock_fixtures"]
@@ -48,3 +58,21 @@ def test_the_results_of_a_run_stand_in_the_viewer_with_the_dock(viewer, results)
 def test_a_folder_without_results_ends_in_a_sentence(viewer, tmp_path):
     with pytest.raises(InputError, match=r"provenance\.json does not exist"):
         launch.show_results(viewer, tmp_path)
+
+
+def test_the_newest_run_of_a_folder_is_shown(viewer, results):
+    first = read_provenance(results / "provenance.json")
+    write_provenance(results / "provenance-2.json", replace(first, images=first.images[1:]))
+    dock = launch.show_results(viewer, results)
+    assert dock.images.currentText() == "two"
+    dock.dispose()
+
+
+def test_the_command_ends_in_a_sentence_for_a_folder_without_results(tmp_path, capsys, monkeypatch):
+    def no_results(out):
+        raise InputError(f"{out} holds no results.")
+
+    monkeypatch.setattr(__main__, "show_demo", no_results)
+    assert __main__.main([str(tmp_path)]) == 1
+    assert "holds no results" in capsys.readouterr().err
+    assert __main__.main([]) == 2

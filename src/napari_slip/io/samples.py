@@ -54,8 +54,8 @@ def _from_skimage(name: str) -> Callable[[], NDArray[np.uint8]]:
 def _objects() -> NDArray[np.uint8]:
     from napari_slip.synthesis import draw_scene
 
-    rng = np.random.default_rng(106)
-    return draw_scene(rng, (384, 512), (8, 10), overlap=0.0, degradation=0.3, size=(0.16, 0.4)).image
+    rng = np.random.default_rng(42)
+    return draw_scene(rng, (384, 512), (8, 10), overlap=0.0, degradation=0.3, size=(0.16, 0.3)).image
 
 
 def _nuclei() -> NDArray[np.uint8]:
@@ -71,9 +71,9 @@ SAMPLES: dict[str, Sample] = {
     "immunohistochemistry": Sample(
         title="Immunohistochemistry", image=_from_skimage("immunohistochemistry"), prompts=("cell nucleus",)
     ),
-    "cell": Sample(title="Cell", image=_from_skimage("cell"), prompts=("cell",)),
+    "cell": Sample(title="Cell", image=_from_skimage("cell"), prompts=("cell", "cell nucleus")),
     "coffee": Sample(title="Coffee", image=_from_skimage("coffee"), prompts=("cup of coffee",)),
-    "objects": Sample(title="Drawn objects", image=_objects, prompts=("butterfly", "snail")),
+    "objects": Sample(title="Drawn objects", image=_objects, prompts=("cup", "pollen", "key")),
     "nuclei": Sample(title="Drawn nuclei", image=_nuclei, prompts=("cell nucleus",)),
 }
 """By the names that the demo's files and napari's sample data have."""

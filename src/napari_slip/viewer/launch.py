@@ -48,7 +48,10 @@ def show_demo(out: Path) -> None:
 
 def show_results(viewer: napari.Viewer, out: Path) -> SlipDock:
     """Add every picture of a run with its segments and matches to a viewer; only the first is visible."""
-    records = [record for record in read_provenance(out / "provenance.json").images if record.files]
+    # a second run into the folder writes a file of its own beside the first
+    runs = sorted(out.glob("provenance*.json"), key=lambda path: path.stat().st_mtime)
+    provenance = read_provenance(runs[-1] if runs else out / "provenance.json")
+    records = [record for record in provenance.images if record.files]
     if not records:
         raise InputError(f"{out} holds no results: run napari-slip demo --out {out} first.")
     # from the last to the first, so that the first lies on top and is the one that the dock chooses
