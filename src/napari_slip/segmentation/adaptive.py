@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from napari_slip.segmentation.candidates import Candidate
 
-STRIDES = (4, 2, 1)
+STRIDES = (2, 1)
 """Every which point of the grid is asked in each round."""
 
-SMALL = 3.0
+SMALL = 8.0
 """A mask settles the points on it if it is no larger than a square of so many cells of the round's grid."""
 
 

@@ -9,19 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torchvision.ops import nms
+
+from napari_slip.segmentation.resampling import Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_slip.segmentation.resampling import Part, Resampler
+    from napari_slip.segmentation.resampling import Resampler
     from napari_slip.segmentation.tiling import Box
     from napari_slip.settings import ProposalSettings
+
+
+FAR_BELOW = 100.0
+"""Below the threshold, in logits, where there is certainly no mask."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Candidate:
     part: Part
     resampler: Resampler
     tile: Box
-    box: tuple[float, float, float, float]
+    box: Box
     predicted_iou: float
     stability_score: float
     rank: float
@@ -84,7 +90,9 @@ class Judge:
         floor = self.settings.pred_iou_thresh
         return iou > floor if floor > 0 else torch.ones_like(iou, dtype=torch.bool)
 
-    def __call__(self, logits: Tensor, iou: Tensor) -> list[Candidate]:
+    def __call__(
+        self, logits: Tensor, iou: Tensor, corners: Tensor | None = None, rank: Tensor | None = None
+    ) -> list[Candidate]:
         """Judge masks by their stability.
 
         Parameters
@@ -93,34 +101,59 @@ class Judge:
             Of M masks.
         iou : (M,) Tensor
             Predicted, all of them promising.
+        corners : (M, 2) int Tensor, optional
+            XY of the logits' corners among those of the tile, where they are windows of it.
+        rank : (M,) Tensor, optional
+            Which of two masks of one object is the better, once multiplied by its stability; the predicted
+            IoU alone if not given.
 
         Returns
         -------
         list of Candidate
             Those that pass and are not empty.
         """
-        offset, found = self.settings.stability_score_offset, []
-        height, width = self.resampler.used
-        logits = logits[:, :height, :width]
-        reach = boxes_of(logits > self.threshold - offset).tolist()
-        for one, score, extent in zip(logits, iou.tolist(), reach, strict=True):
-            part = self.resampler.cut(one, extent)
-            values, (x, y) = self.resampler.resample(part)
-            union = int((values > self.threshold - offset).sum())
-            stability = int((values > self.threshold + offset).sum()) / union if union else 0.0
-            if not self.stable(stability):
+        logits = self._without_padding(logits, corners)
+        worth = self.worth_measuring(logits)
+        where = [(0, 0)] * len(logits) if corners is None else [(x, y) for x, y in corners.tolist()]
+        reach = boxes_of(logits, self.threshold - self.settings.stability_score_offset).tolist()
+        found = []
+        for row in worth.nonzero()[:, 0].tolist():
+            part = self.resampler.cut(logits[row], reach[row], where[row])
+            measured = self._measure(part)
+            if measured is None:
                 continue
-            x0, y0, x1, y1 = boxes_of((values > self.threshold)[None])[0].tolist()
-            if x1 > x0:
-                x, y = x + self.tile[0], y + self.tile[1]
-                box = (x + x0, y + y0, x + x1 - 1, y + y1 - 1)
-                part = type(part)(part.logits.clone(), part.corner)  # the batch it lies in need not be kept
-                found.append(Candidate(part, self.resampler, self.tile, box, score, stability, score))
+            stability, box = measured
+            score = float(iou[row])
+            better = score if rank is None else float(rank[row]) * stability
+            part = Part(part.logits.clone(), part.corner)  # the batch it lies in need not be kept
+            found.append(Candidate(part, self.resampler, self.tile, box, score, stability, better))
         return found
 
-    def stable(self, score: float) -> bool:
-        """Whether a stability score passes."""
-        return self.settings.stability_score_thresh <= 0 or score >= self.settings.stability_score_thresh
+    def worth_measuring(self, logits: Tensor) -> Tensor:
+        """Return which of (M, L, L) logits may pass, (M,) bool; for sure, all of them may."""
+        return torch.ones(len(logits), dtype=torch.bool, device=logits.device)
+
+    def _measure(self, part: Part) -> tuple[float, Box] | None:
+        """Return the stability score and the box, far edges included, of a mask that passes."""
+        offset = self.settings.stability_score_offset
+        values, (x, y) = self.resampler.resample(part)
+        union = count_above(values, self.threshold - offset)
+        stability = count_above(values, self.threshold + offset) / union if union else 0.0
+        if 0 < self.settings.stability_score_thresh > stability:
+            return None
+        x0, y0, x1, y1 = boxes_of(values[None], self.threshold)[0].tolist()
+        x, y = x + self.tile[0], y + self.tile[1]
+        return (stability, (x + x0, y + y0, x + x1 - 1, y + y1 - 1)) if x1 > x0 else None
+
+    def _without_padding(self, logits: Tensor, corners: Tensor | None) -> Tensor:
+        """Leave out, or blot out, the logits beyond the edges of the plane."""
+        height, width = self.resampler.used
+        if corners is None:
+            return logits[:, :height, :width]
+        along = torch.arange(logits.shape[-1], device=logits.device)
+        inside_x, inside_y = along + corners[:, :1] < width, along + corners[:, 1:] < height
+        inside = inside_y[:, :, None] & inside_x[:, None, :]
+        return logits.where(inside, logits.new_tensor(self.threshold - FAR_BELOW))
 
 
 def suppress(candidates: Sequence[Candidate], threshold: float) -> list[Candidate]:
@@ -135,10 +168,20 @@ def suppress(candidates: Sequence[Candidate], threshold: float) -> list[Candidat
     return [candidates[i] for i in kept.tolist()]
 
 
-def boxes_of(masks: Tensor) -> Tensor:
-    """Return (N, 4) boxes, XYXY with the far edges excluded, of (N, H, W) masks; zeros for empty ones."""
-    height, width = masks.shape[-2:]
-    rows, columns = masks.any(dim=2).byte(), masks.any(dim=1).byte()
+def boxes_of(logits: Tensor, threshold: float) -> Tensor:
+    """Return (N, 4) boxes, XYXY with the far edges excluded, of what is above a threshold in (N, H, W).
+
+    Zeros where nothing is.
+    """
+    height, width = logits.shape[-2:]
+    # the largest of a row is found sooner than whether any of a row is above
+    rows, columns = (logits.amax(dim=2) > threshold).byte(), (logits.amax(dim=1) > threshold).byte()
     x0, y0 = columns.argmax(dim=1), rows.argmax(dim=1)
     x1, y1 = width - columns.flip(1).argmax(dim=1), height - rows.flip(1).argmax(dim=1)
     return torch.stack([x0, y0, x1, y1], dim=1) * rows.any(dim=1)[:, None]
+
+
+def count_above(values: Tensor, threshold: float) -> int:
+    """Return how many values are above a threshold."""
+    above = values > threshold
+    return int(np.count_nonzero(above.numpy())) if above.device.type == "cpu" else int(above.sum())

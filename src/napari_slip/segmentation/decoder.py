@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from napari_slip.segmentation.shared import Reading, Values, Writing
 
 
+CELLS_ON_A_PROCESSOR = 512
+"""Image tokens that are upscaled together on a processor."""
+
+
 @dataclass
 class Image:
     """The image side of P prompts, never written out: scale * shared + weights.T @ basis (see `shared`).
@@ -136,31 +140,42 @@ class Decoded:
         (M, 4 h, 4 w) Tensor
             Logits of the M masks that are wanted, prompt by prompt, for an embedding of h x w cells.
         """
-        which, mask = wanted.nonzero(as_tuple=True)
-        prompts, place = which.unique(return_inverse=True)
-        upscaled = self._upscale(prompts)
         mlps = self.decoder.network.mask_decoder.output_hypernetworks_mlps
-        weights = torch.stack([mlp(self.tokens[prompts, i]) for i, mlp in enumerate(mlps[1:])], dim=1)
-        pixels = (weights @ upscaled.mT)[place, mask]
+        weights = torch.stack([mlp(self.tokens[:, i]) for i, mlp in enumerate(mlps[1:])], dim=1)
+        pixels = [
+            self._upscale(prompt, weights[prompt, wanted[prompt]])
+            for prompt in wanted.any(dim=1).nonzero()[:, 0].tolist()
+        ]
         height, width = self.decoder.cells
-        # cell row, cell column, then row and column inside of it at the first and at the second upscaling
-        pixels = pixels.view(-1, height, width, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6)
-        return pixels.reshape(-1, 4 * height, 4 * width)
+        # inside a cell: row and column at the first upscaling, then both at the second; rows belong together
+        order = torch.arange(16).view(2, 2, 2, 2).transpose(1, 2).flatten().to(self.iou.device)
+        nested = torch.cat(pixels).view(-1, height, width, 16)[..., order]
+        return nested.view(-1, height, width, 4, 4).transpose(2, 3).reshape(-1, 4 * height, 4 * width)
 
-    def _upscale(self, prompts: Tensor) -> Tensor:
-        """Return (P, 16 N, C / 8) features; a transposed convolution of stride 2 x 2 is a product."""
+    def _upscale(self, prompt: int, weights: Tensor) -> Tensor:
+        """Return (m, 16 N) logits of the masks of one prompt whose (m, C / 8) weights are given.
+
+        A transposed convolution whose stride is its kernel is a product. It is made for so many cells at once
+        as a processor's nearest cache holds all the way through.
+        """
         shared, image = self.decoder.shared, self.image
         _, norm, activation, second, last = self.decoder.network.mask_decoder.output_upscaling
-        weights, scale = image.weights[prompts], image.scale[prompts]
-        fine = weights.mT @ (image.basis[prompts] @ shared.upscaling)
-        fine.addcmul_(shared.upscaled.expand_as(fine), scale.mT.expand_as(fine)).add_(
-            shared.upscaling_constant
-        )
-        fine = fine.view(len(prompts), -1, len(norm.weight))
-        fine = activation(functional.layer_norm(fine, fine.shape[-1:], norm.weight, norm.bias, norm.eps))
-        kernel = second.weight.permute(2, 3, 1, 0).reshape(-1, fine.shape[-1])
-        finest: Tensor = last(functional.linear(fine, kernel, second.bias.repeat(4)))
-        return finest.view(len(prompts), -1, second.out_channels)
+        basis = image.basis[prompt] @ shared.upscaling
+        kernel, bias = second.weight.permute(2, 3, 1, 0).flatten(0, 2), second.bias.repeat(4)
+        size = CELLS_ON_A_PROCESSOR if basis.device.type == "cpu" else len(shared.upscaled)
+        pixels = []
+        for cells, scale, content in zip(
+            image.weights[prompt].T.split(size),
+            image.scale[prompt, 0].split(size),
+            shared.upscaled.split(size),
+            strict=True,
+        ):
+            fine = torch.addcmul(shared.upscaling_constant, content, scale[:, None]).addmm_(cells, basis)
+            fine = fine.view(-1, len(norm.weight))
+            fine = activation(functional.layer_norm(fine, fine.shape[-1:], norm.weight, norm.bias, norm.eps))
+            finest = last(functional.linear(fine, kernel, bias))
+            pixels.append(weights @ finest.view(-1, second.out_channels).T)
+        return torch.cat(pixels, dim=1)
 
 
 def _ask(attention: Any, asking: Tensor, image: Image | None, reading: Reading, values: Values) -> Tensor:
@@ -218,14 +233,14 @@ def _answer(
 
 def _scores(side: Tensor, prompts: int, image: Image | None, reading: Reading) -> Tensor:
     """Return (P, H T, N) attention scores of the tokens' side, (H, T P, d), with the image."""
-    scores = _rows(torch.bmm(side, reading.content), prompts)
-    place = _rows(torch.bmm(side, reading.place), prompts)
     if image is None:
-        return (scores + place).contiguous()
+        return _rows(torch.bmm(side, reading.together), prompts).contiguous()
+    content = _rows(torch.bmm(side, reading.content), prompts)
+    place = _rows(torch.bmm(side, reading.place), prompts)
     weight = reading.weight.view(len(side), -1, reading.weight.shape[-1])
     virtual = _rows(torch.bmm(side, weight), prompts)
     own = (virtual @ image.basis.mT) @ image.weights
-    return own.addcmul_(scores, image.scale.expand_as(own)).add_(place)
+    return own.addcmul_(content, image.scale.expand_as(own)).add_(place)
 
 
 def _heads(tokens: Tensor, reading: Reading) -> Tensor:

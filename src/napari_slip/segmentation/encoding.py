@@ -43,8 +43,7 @@ class Encoder:
     def __init__(self, network: Sam, progress: Progress, *, exact: bool = True) -> None:
         self.network = network
         self.progress = progress
-        vit = isinstance(network.image_encoder, ImageEncoderViT)
-        self.exact = exact or not (vit and bfloat16_pays(network.device))
+        self.exact = exact or not bfloat16_pays(network.device)
 
     def __call__(self, rgb: NDArray[np.uint8], box: Box) -> Tile:
         """Encode the window ``(x0, y0, x1, y1)``, far edges excluded, of a plane, (H, W, 3) uint8."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from napari_slip.segmentation.candidates import suppress
 from napari_slip.segments import PackedMasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -76,14 +77,26 @@ def merge(
     whole = [c for tile in found for c in tile if not _is_cut(c, plane.shape)]
     if len(found) > 1:
         whole = suppress(whole, settings.box_nms_thresh)
-    drawn = [(c, *c.draw(threshold)) for c in whole]
-    kept = [one for one in drawn if np.count_nonzero(one[1]) >= max(settings.min_area, 1)]
-    masks = PackedMasks.pack([mask for _, mask, _ in kept], [corner for _, _, corner in kept])
-    scores = np.array([(c.predicted_iou, c.stability_score, c.rank) for c, _, _ in kept]).reshape(-1, 3)
+    kept: list[Candidate] = []
+    # one after the other, since a mask that is not packed yet takes a byte for each pixel of its box
+    masks_of, corners_of = itertools.tee(_draw(whole, threshold, max(settings.min_area, 1), kept))
+    masks = PackedMasks.pack((mask for mask, _ in masks_of), (corner for _, corner in corners_of))
+    scores = np.array([(c.predicted_iou, c.stability_score, c.rank) for c in kept]).reshape(-1, 3)
     if apart:
         rows = np.flatnonzero(_apart(masks, scores[:, 2]))
         masks, scores = masks.take(rows), scores[rows]
     return Merged(masks, scores[:, 0], scores[:, 1])
+
+
+def _draw(
+    candidates: Sequence[Candidate], threshold: float, min_area: int, kept: list[Candidate]
+) -> Iterator[tuple[NDArray[np.bool_], tuple[int, int]]]:
+    """Yield the masks, with their corners on the plane, that are large enough, and note whose they are."""
+    for candidate in candidates:
+        mask, corner = candidate.draw(threshold)
+        if np.count_nonzero(mask) >= min_area:
+            kept.append(candidate)
+            yield mask, corner
 
 
 def _apart(masks: PackedMasks, rank: NDArray[np.float64]) -> NDArray[np.bool_]:

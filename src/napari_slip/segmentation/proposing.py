@@ -72,7 +72,7 @@ class TileProposal:
         resampler = Resampler.of(self.tile, logits_side, side)
         kind = Judge if settings.exact else QuickJudge
         judge = kind(settings, network.mask_threshold, resampler, self.tile.box)
-        if self.centres is not None and isinstance(judge, QuickJudge) and isinstance(network, MiniSam):
+        if self.centres is not None and isinstance(network, MiniSam):
             found = Windows(network, self.tile, judge).ask(self.centres, step)
         else:
             found = []

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from napari_slip.models.mini.sam import STRIDE, MiniSam
 from napari_slip.progress import Progress
+from napari_slip.segmentation.candidates import count_above
 from napari_slip.segmentation.encoding import Encoder
 from napari_slip.segmentation.protocols import Refined
 from napari_slip.segmentation.resampling import Part, Resampler
@@ -155,8 +156,8 @@ class Refiner:
         logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size
         values, (x, y) = Resampler.of(tile, logits, side).resample(part)
         threshold = self.network.mask_threshold
-        union = int((values > threshold - 1).sum())
-        stability = int((values > threshold + 1).sum()) / union if union else 0.0
+        union = count_above(values, threshold - 1)
+        stability = count_above(values, threshold + 1) / union if union else 0.0
         whole = np.zeros(self.plane.shape, bool)
         x, y = x + tile.box[0], y + tile.box[1]
         whole[y : y + values.shape[0], x : x + values.shape[1]] = (values > threshold).cpu().numpy()

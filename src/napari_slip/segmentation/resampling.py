@@ -18,6 +18,10 @@ REACH = 2
 """Logits beyond a region that can matter to its pixels: two bilinear steps mix at most three neighbours."""
 
 
+BAND = 128
+"""Pixels that are resized together."""
+
+
 def bilinear(size: int, out: int) -> Tensor:
     """Return the (out, size) matrix of a bilinear resize of one axis, as torch's `interpolate` does it."""
     at = ((torch.arange(out, dtype=torch.float64) + 0.5) * (size / out) - 0.5).clamp(0, size - 1)
@@ -71,6 +75,21 @@ class Axis:
         begin = int(torch.searchsorted(first, low))
         end = int(torch.searchsorted(last, high - 1, right=True))
         return begin, max(begin, end)
+
+    def resize(self, logits: Tensor, low: int) -> tuple[Tensor, int]:
+        """Resize the first axis of (l, n) logits that begin at `low`; returns also which pixel comes first.
+
+        A pixel is made of few logits, so the product is made band by band.
+        """
+        begin, end = self.pixels(low, low + len(logits))
+        first, last = self._taps
+        resized = logits.new_empty(end - begin, logits.shape[1])
+        for start in range(begin, end, BAND):
+            stop = min(start + BAND, end)
+            used = slice(int(first[start]), int(last[stop - 1]) + 1)
+            taken = logits[used.start - low : used.stop - low]
+            torch.mm(self.matrix[start:stop, used], taken, out=resized[start - begin : stop - begin])
+        return resized, begin
 
 
 @dataclass(frozen=True)
@@ -146,8 +165,6 @@ class Resampler:
         corner : (x, y)
             Of the top left one.
         """
-        (l0, m0), (rows, columns) = part.corner, part.logits.shape
-        x0, x1 = self.x.pixels(l0, l0 + columns)
-        y0, y1 = self.y.pixels(m0, m0 + rows)
-        down = self.y.matrix[y0:y1, m0 : m0 + rows] @ part.logits.float()
-        return down @ self.x.matrix[x0:x1, l0 : l0 + columns].T, (x0, y0)
+        across, x0 = self.x.resize(part.logits.float().T, part.corner[0])
+        values, y0 = self.y.resize(across.T, part.corner[1])
+        return values, (x0, y0)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,6 +47,11 @@ class Reading:
     weight: Tensor
     content: Tensor
     place: Tensor
+
+    @cached_property
+    def together(self) -> Tensor:
+        """What is read before any prompt has written: `content` and `place`, (H, d, N)."""
+        return self.content + self.place
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_slip.models.mini.sam import STRIDE, MiniSam
-from napari_slip.segmentation.quick import measure
+from napari_slip.segmentation.candidates import boxes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_slip.models.mini.sam import Centres
-    from napari_slip.segmentation.candidates import Candidate
+    from napari_slip.segmentation.candidates import Candidate, Judge
     from napari_slip.segmentation.protocols import Tile
-    from napari_slip.segmentation.quick import QuickJudge
 
 SIDES = (12, 16, 24, 32)
 """Sides of the windows in cells; what does not fit is decoded on the whole embedding."""
@@ -47,13 +46,13 @@ class Windows:
         In evaluation mode.
     tile : Tile
         Encoded by it.
-    judge : QuickJudge
+    judge : Judge
         Of the same tile.
     """
 
     network: MiniSam
     tile: Tile
-    judge: QuickJudge
+    judge: Judge
 
     def ask(self, centres: Centres, step: Callable[[int], None]) -> list[Candidate]:
         """Make the best mask at each centre.
@@ -154,7 +153,7 @@ def decode_windows(
 
 def fills_window(tile: Tile, logits: Tensor, corners: Tensor, threshold: float) -> Tensor:
     """Return which of (P, L, L) logits have a mask that reaches an edge of its window and not of the tile."""
-    _, extents = measure(logits, threshold, 0)
+    extents = boxes_of(logits, threshold)
     side, end = logits.shape[-1], tile.embedding.shape[-1] * PER_CELL
     near = (extents[:, :2] <= 0) & (corners > 0)
     far = (extents[:, 2:] >= side) & (corners * PER_CELL + side < end)

@@ -1,0 +1,196 @@
+"""The dock in a visible viewer: threads, second prompts, sliders, and how long the window ever stands still.
+
+Needs napari and a display; without one: ``xvfb-run -a python -m benchmarks --row viewer``.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.measuring import Row
+from napari_slip.models.protocols import EncoderCard
+from napari_slip.pipeline import Slip
+from napari_slip.progress import Progress
+from napari_slip.segments import PackedMasks, Segments
+from napari_slip.settings import ProposalSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from benchmarks.measuring import Context
+    from napari_slip.viewer import SlipDock
+
+SIDE, CELLS, D = 2048, 32, 512
+
+
+def measure(context: Context) -> list[Row]:
+    """Measure the dock over 1,024 segments on 2048 x 2048 pixels, and mini beside the window and alone."""
+    with tempfile.TemporaryDirectory() as home:
+        for kind in ("CONFIG", "DATA", "CACHE"):
+            os.environ[f"XDG_{kind}_HOME"] = home
+        return [*_light(context), *_heavy(context)]
+
+
+def _light(context: Context) -> list[Row]:
+    from napari_slip.viewer._engine import Engine
+
+    runs = 3 if context.quick else 15
+    slip = Slip(_Discs(), _Words())
+    with _dock(np.zeros((SIDE, SIDE), np.uint8), Engine(lambda choice, progress: slip)) as dock:
+        _ask(dock, "first")
+        prompts = [_milliseconds(lambda i=i: _ask(dock, f"text {i}")) for i in range(runs)]
+        slider = dock.filters.rows["area"].slider
+        top = slider.maximum()
+        slides = []
+        for i in range(runs):
+            low = np.log10(200 + 60 * (i % 10))
+            slides.append(_milliseconds(lambda low=low: (slider.setValue((low, top)), _paint())))
+            _rest(0.4)
+    n = f"{CELLS * CELLS} segments, {SIDE} x {SIDE}, milliseconds"
+    return [_row("dock: second prompt", prompts, n), _row("dock: slider to picture", slides, n)]
+
+
+def _heavy(context: Context) -> list[Row]:
+    from skimage import data
+
+    from benchmarks.measuring import Ratio
+    from napari_slip.viewer._engine import Engine, ModelChoice, load_slip
+
+    slip = load_slip(ModelChoice(), Progress())
+    slip.store = None
+    rgb = np.repeat(data.coins()[..., None], 3, axis=-1)
+    gaps: list[float] = []
+    landings: list[float] = []
+    threaded, alone = [], []
+    engine = Engine(lambda choice, progress: slip, planes=0)
+    run = engine.run
+
+    def timed(request: Any, progress: Progress) -> Any:
+        start = time.perf_counter()
+        outcome = run(request, progress)
+        threaded.append(1000 * (time.perf_counter() - start))
+        return outcome
+
+    engine.run = timed  # type: ignore[method-assign]
+    with _dock(rgb, engine) as dock:
+        _ask(dock, "coin")
+        threaded.clear()
+        for _ in range(context.repeats):
+            alone.append(_milliseconds(lambda: slip.segment(rgb)))
+            gap, landing = _watched(dock, "coin")
+            gaps.append(gap)
+            landings.append(landing)
+    ratio = Ratio(threaded, alone)
+    return [
+        Row.of("dock: thread against alone", ratio, "<=", 1.1, "mini on coins, the viewer visible"),
+        _row("dock: longest stall", gaps, "milliseconds, during the run", landing=max(landings)),
+    ]
+
+
+def _row(name: str, values: list[float], note: str, **details: float) -> Row:
+    return Row(name, statistics.median(values), 100.0, "<=", (min(values), max(values)), note, details)
+
+
+def _milliseconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - start)
+
+
+@contextmanager
+def _dock(picture: NDArray[np.uint8], engine: Any) -> Iterator[SlipDock]:
+    import napari
+
+    from napari_slip.viewer import SlipDock
+
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1400, 1000)
+    viewer.add_image(picture, name="picture")
+    dock = SlipDock(viewer, engine)
+    viewer.window.add_dock_widget(dock, name="SLIP")
+    _rest(1)
+    yield dock
+    dock.dispose()
+    viewer.close()
+
+
+def _paint() -> None:
+    from qtpy.QtWidgets import QApplication
+
+    QApplication.processEvents()
+
+
+def _rest(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        _paint()
+        time.sleep(0.002)
+
+
+def _ask(dock: SlipDock, text: str) -> None:
+    """Press Enter and wait until the run has landed and the canvas is painted."""
+    dock.prompt.setText(text)
+    dock.prompt.returnPressed.emit()
+    while dock.desk.runner.state != "idle":
+        _paint()
+        time.sleep(0.001)
+    _paint()
+
+
+def _watched(dock: SlipDock, text: str) -> tuple[float, float]:
+    """Ask, and return the longest gap in the event loop, and how long the landing took."""
+    last = time.perf_counter()
+    gap = 0.0
+    dock.prompt.setText(text)
+    dock.prompt.returnPressed.emit()
+    while True:
+        time.sleep(0.001)
+        before = time.perf_counter()
+        _paint()
+        now = time.perf_counter()
+        if dock.desk.runner.state == "idle":
+            return gap, 1000 * (now - before)
+        gap = max(gap, 1000 * (now - last))
+        last = now
+
+
+class _Discs:
+    """Finds a disc in each cell of a grid at once."""
+
+    name, hash, proposals = "discs", "sha256:discs", ProposalSettings()
+
+    def encode(self, rgb: NDArray[np.uint8], progress: Progress) -> NDArray[np.uint8]:
+        return rgb
+
+    def propose(self, plane: NDArray[np.uint8], settings: ProposalSettings, progress: Progress) -> Segments:
+        step, n = SIDE // CELLS, CELLS * CELLS
+        rows, columns = np.indices((step, step)) - step / 2
+        rng = np.random.default_rng(0)
+        crops = [rows**2 + columns**2 < r**2 for r in rng.uniform(8, step / 2, n)]
+        masks = PackedMasks.pack(crops, [(step * (i % CELLS), step * (i // CELLS)) for i in range(n)])
+        unit = rng.random((5, n)).astype(np.float32)
+        area = np.array([crop.sum() for crop in crops])
+        none = np.zeros(n, bool)
+        parent = np.full(n, -1, np.int32)
+        return Segments((SIDE, SIDE), masks, unit[0], unit[1], unit[2], area, unit[3], parent, none)
+
+
+class _Words:
+    """Embeds by chance, and at once."""
+
+    card = EncoderCard(name="words", hash="sha256:words", image_size=8, mean=(0.0, 0.0, 0.0))
+
+    def encode_images(self, pictures: NDArray[np.uint8], progress: Progress | None = None) -> NDArray:
+        return np.random.default_rng(1).normal(size=(len(pictures), D)).astype(np.float32)
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray:
+        return np.random.default_rng(len(texts[0])).normal(size=(len(texts), D)).astype(np.float32)
