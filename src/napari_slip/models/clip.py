@@ -92,9 +92,9 @@ class HuggingFaceClip:
         embeddings = []
         with torch.inference_mode(), _stoppable(self.network.vision_model, progress or Progress()):
             for start in range(0, len(pictures), BATCH):
-                batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + BATCH])).to(
-                    self._device
-                )
+                batch = torch.from_numpy(
+                    np.require(pictures[start : start + BATCH], requirements=["C", "W"])
+                ).to(self._device)
                 scaled = (batch.permute(0, 3, 1, 2).float() - self._mean) / self._std
                 embeddings.append(_unit(self.network.get_image_features(pixel_values=scaled).pooler_output))
         return self._stack(embeddings)
