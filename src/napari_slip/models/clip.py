@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.resources
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,12 @@ from napari_slip.errors import InputError, ModelError
 from napari_slip.models.cards import normalisation, read_card, read_json
 from napari_slip.models.devices import resolve_device
 from napari_slip.models.hub import WEIGHT_FILES, fetch_folder, is_hub_name
+from napari_slip.models.stopping import stoppable
 from napari_slip.models.weights import read_state, sha256_of
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
@@ -90,7 +90,7 @@ class HuggingFaceClip:
                 f"Pictures of shape {pictures.shape} were given, but (N, {side}, {side}, 3) is expected."
             )
         embeddings = []
-        with torch.inference_mode(), _stoppable(self.network.vision_model, progress or Progress()):
+        with torch.inference_mode(), stoppable(self.network.vision_model.encoder, progress or Progress()):
             for start in range(0, len(pictures), BATCH):
                 batch = torch.from_numpy(
                     np.require(pictures[start : start + BATCH], requirements=["C", "W"])
@@ -252,21 +252,6 @@ def _tokenizer(folder: Path, config: Any) -> Tokenizer:
             f"{text.vocab_size} are expected."
         )
     return tokenizer
-
-
-@contextmanager
-def _stoppable(model: torch.nn.Module, progress: Progress) -> Iterator[None]:
-    """Let `progress` stop a network at every block of its transformer."""
-
-    def check(*_: object) -> None:
-        progress.check()
-
-    handles = [layer.register_forward_pre_hook(check) for layer in model.encoder.layers]  # type: ignore[union-attr]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _to_the_end(ids: list[int]) -> list[int]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from segment_anything.modeling import ImageEncoderViT
 from segment_anything.utils.transforms import ResizeLongestSide
-from torch import nn
 
+from napari_slip.models.stopping import stoppable
 from napari_slip.segmentation.precision import bfloat16_pays
 from napari_slip.segmentation.protocols import Tile
 from napari_slip.segmentation.vit import run_vit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
     from segment_anything.modeling import Sam
     from torch import Tensor
@@ -63,36 +59,3 @@ class Encoder:
         with stoppable(encoder, self.progress):
             embedding: Tensor = encoder(picture)
         return embedding
-
-
-@contextmanager
-def stoppable(module: nn.Module, progress: Progress) -> Iterator[None]:
-    """Let `progress` stop a network before each of its blocks, for as long as the context lasts.
-
-    Parameters
-    ----------
-    module : Module
-        Its direct children, and the members of their lists, are what it can stop before.
-    progress : Progress
-        Asked by the thread that entered the context only: another one may be running the same network.
-    """
-    thread = threading.get_ident()
-
-    def check(*_: Any) -> None:
-        if threading.get_ident() == thread:
-            progress.check()
-
-    hooks = [block.register_forward_pre_hook(check) for block in _blocks(module)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _blocks(module: nn.Module) -> Iterator[nn.Module]:
-    for child in module.children():
-        if isinstance(child, nn.ModuleList | nn.Sequential):
-            yield from child
-        else:
-            yield child
