@@ -259,6 +259,78 @@ def test_a_failed_save_keeps_the_file_that_was_there(session, tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.fixture
+def stack():
+    """Two cells on each of three planes."""
+    session = Session(SHAPE)
+    for z in range(3):
+        session.predict(match_of("cell", [square(1, 1 + z), square(6, 8)]), plane=(z,))
+    return session
+
+
+def test_linked_objects_are_drawn_alike_on_every_plane_and_undo_parts_them(stack):
+    stack.link([(1, 3, 5), (2, 4, 6)])
+    for z in range(3):
+        assert set(np.unique(stack.picture((z,)))) == {0, 1, 2}
+    assert stack.table()["track"].tolist() == [1, 2, 1, 2, 1, 2]
+    assert stack.undo()
+    assert set(np.unique(stack.picture((1,)))) == {0, 3, 4}
+
+
+def test_a_track_is_renumbered_when_the_object_that_gave_its_number_leaves(stack):
+    stack.link([(1, 3, 5), (2, 4)])
+    stack.link([(1, 4)])
+    assert [o.label for o in stack.objects.values()] == [1, 2, 3, 1, 3, 6]
+    stack.link([(4,)])
+    assert [o.label for o in stack.objects.values()] == [1, 2, 3, 4, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("groups", "sentence"),
+    [
+        ([(1, 3), (3, 5)], "Object 3 is named twice"),
+        ([(1, 2)], r"objects \[1, 2\] lie on one plane"),
+        ([(1, 99)], "no object 99"),
+    ],
+)
+def test_links_that_cannot_be_end_in_a_sentence(stack, groups, sentence):
+    with pytest.raises(InputError, match=sentence):
+        stack.link(groups)
+    assert not stack.table()["track"].any()
+
+
+def test_a_prediction_that_comes_again_keeps_its_track(stack):
+    stack.link([(1, 3, 5)])
+    stack.predict(match_of("cell", [square(1, 2), square(6, 8)]), plane=(1,))
+    assert 3 not in stack.objects
+    assert 1 in stack.picture((1,))
+
+
+def test_painting_with_a_track_on_another_plane_goes_on_with_it(stack):
+    stack.link([(1, 3)])
+    painted = stack.picture((2,))
+    painted[9:11, :2] = 1
+    stack.absorb(painted, plane=(2,))
+    np.testing.assert_array_equal(stack.picture((2,)), painted)
+    assert [o.plane for o in stack.objects.values() if o.track == 1] == [(0,), (1,), (2,)]
+    assert 1 in stack.objects and stack.objects[1].plane == (0,)
+
+
+def test_painting_with_the_id_of_a_linked_object_takes_nothing_from_it(stack):
+    stack.link([(1, 3)])
+    painted = stack.picture((2,))
+    painted[9:11, :2] = 3
+    stack.absorb(painted, plane=(2,))
+    assert stack.objects[3].plane == (1,)
+    assert stack.picture((2,))[9, 0] > 6
+
+
+def test_a_saved_session_keeps_its_tracks(stack, tmp_path):
+    stack.link([(1, 3, 5)])
+    stack.save(tmp_path / "a.npz")
+    assert Session.load(tmp_path / "a.npz").table().equals(stack.table())
+
+
 def test_every_change_is_told(session):
     told = []
     session.changed.connect(lambda: told.append(1))

@@ -24,7 +24,7 @@ class Object:
     Parameters
     ----------
     id : int
-        Unique in its session and never used again; the label in the matches layer.
+        Unique in its session and never used again.
     class_name : str
         The class that it belongs to.
     status : {"predicted", "accepted", "corrected", "rejected"}
@@ -39,6 +39,8 @@ class Object:
         Label of the segment that it came from; None if it was drawn by hand.
     score : float, optional
         Calibrated score of the match, 0..1; None if it was drawn by hand.
+    track : int, optional
+        Of linked objects, one on each plane, that are the same thing; None for an object that stands alone.
     """
 
     id: int
@@ -49,6 +51,12 @@ class Object:
     plane: tuple[int, ...] = ()
     segment: int | None = None
     score: float | None = None
+    track: int | None = None
+
+    @property
+    def label(self) -> int:
+        """What is drawn into pictures and files: the track, or the id of an object that stands alone."""
+        return self.id if self.track is None else self.track
 
     @property
     def area(self) -> int:
@@ -74,7 +82,7 @@ class Object:
 
 
 def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[np.uint32]:
-    """Draw objects into one disjoint picture of their ids, the smaller in front, without the rejected ones.
+    """Draw objects into one disjoint picture of labels, the smaller in front, without the rejected ones.
 
     Parameters
     ----------
@@ -90,5 +98,5 @@ def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[n
     picture = np.zeros(shape, np.uint32)
     shown = [thing for thing in objects if thing.status != "rejected"]
     for thing in sorted(shown, key=lambda thing: (-thing.area, thing.id)):
-        picture[thing.window][thing.crop] = thing.id
+        picture[thing.window][thing.crop] = thing.label
     return picture

@@ -1,4 +1,4 @@
-"""What a brush did to a picture of ids, taken over into whole masks."""
+"""What a brush did to a picture of labels, taken over into whole masks."""
 
 from __future__ import annotations
 
@@ -21,41 +21,62 @@ def absorb_painting(
     painted: NDArray[np.uint32],
     class_name: str,
     plane: tuple[int, ...],
+    tracks: Mapping[int, str],
+    free: int,
 ) -> dict[int, Object]:
     """Return the objects after a person has painted over their picture.
 
-    A painted pixel belongs to the id it was painted with and to nothing else; an erased pixel to nothing.
+    A painted pixel belongs to the label it was painted with and to nothing else; an erased pixel to nothing.
     What was hidden behind other objects, and not touched, stays.
 
     Parameters
     ----------
-    objects : mapping from id to Object
+    objects : mapping from label to Object
         Of one plane.
     drawn, painted : (H, W) uint32 array
         The picture before and after.
     class_name : str
-        Class of objects painted with a new id.
+        Class of objects painted with a new label.
     plane : tuple of int
         Their plane.
+    tracks : mapping from label to class name
+        Tracks of other planes: what is painted with one of them goes on with it.
+    free : int
+        First id that such an object may have; others have their label as id.
+
+    Returns
+    -------
+    dict
+        From label to Object.
     """
     touched = drawn != painted
     after = dict(objects)
-    new_ids = [int(i) for i in np.unique(painted[touched]) if i]
+    new = [int(i) for i in np.unique(painted[touched]) if i]
     for thing in objects.values():
-        if thing.status == "rejected" and thing.id not in new_ids:
+        if thing.status == "rejected" and thing.label not in new:
             continue
-        lost = touched[thing.window] & thing.crop & (painted[thing.window] != thing.id)
-        if thing.id not in new_ids and not lost.any():
+        lost = touched[thing.window] & thing.crop & (painted[thing.window] != thing.label)
+        if thing.label not in new and not lost.any():
             continue
-        mask = (thing.mask(drawn.shape) & ~touched) | (touched & (painted == thing.id))
+        mask = (thing.mask(drawn.shape) & ~touched) | (touched & (painted == thing.label))
         if mask.any():
-            after[thing.id] = replace(thing.with_mask(mask), status="corrected")
+            after[thing.label] = replace(thing.with_mask(mask), status="corrected")
         else:
-            del after[thing.id]
-    for new_id in new_ids:
-        if new_id not in objects:
-            blank = Object(new_id, class_name, "corrected", np.zeros((0, 0), bool), (0, 0), plane)
-            after[new_id] = blank.with_mask(painted == new_id)
+            del after[thing.label]
+    for label in new:
+        if label not in objects:
+            track = label if label in tracks else None
+            blank = Object(
+                label if track is None else free,
+                tracks.get(label, class_name),
+                "corrected",
+                np.zeros((0, 0), bool),
+                (0, 0),
+                plane,
+                track=track,
+            )
+            after[label] = blank.with_mask(painted == label)
+            free = max(free, blank.id + 1)
     return _show(after, painted)
 
 
@@ -70,6 +91,6 @@ def _show(objects: dict[int, Object], painted: NDArray[np.uint32]) -> dict[int, 
             thing = objects[int(i)]
             mask = thing.mask(painted.shape) & ~(wrong & (shown == i))
             if mask.any():
-                objects[thing.id] = thing.with_mask(mask)
+                objects[thing.label] = thing.with_mask(mask)
             else:
-                del objects[thing.id]
+                del objects[thing.label]

@@ -86,6 +86,7 @@ def _describe(thing: Object) -> dict[str, Any]:
         "plane": thing.plane,
         "segment": thing.segment,
         "score": thing.score,
+        "track": thing.track,
     }
 
 
@@ -109,5 +110,6 @@ def _objects(entries: list[dict[str, Any]], bits: np.ndarray) -> dict[int, Objec
             tuple(entry["plane"]),
             entry["segment"],
             entry["score"],
+            entry.get("track"),
         )
     return objects

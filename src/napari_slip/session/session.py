@@ -87,7 +87,8 @@ class Session:
         """Put a match's accepted segments in place of the earlier predictions of its classes on a plane.
 
         What a person accepted, corrected or rejected stays; a segment that is already such an
-        Object of the class is not predicted again. Classes that are new are added.
+        Object of the class is not predicted again, and one that was predicted before keeps its track. Classes
+        that are new are added.
         """
         classes = self.classes
         for name in match.names:
@@ -101,12 +102,15 @@ class Session:
         decided = {
             (o.class_name, o.segment) for o in kept.values() if o.plane == plane and o.segment is not None
         }
+        tracks = {
+            (o.class_name, o.segment): o.track for o in self._state.objects.values() if o.plane == plane
+        }
         accepted = match.accepted()
         for column, name in enumerate(match.names):
             for row in accepted[:, column].nonzero()[0]:
                 if (name, int(row) + 1) not in decided:
                     new = self._predicted(match, int(row), column, plane)
-                    kept[new.id] = new
+                    kept[new.id] = replace(new, track=tracks.get((name, int(row) + 1)))
         # a prediction is no decision: it is not a step of its own to undo
         self._state = _State(classes, kept)
         self.changed.emit()
@@ -129,6 +133,47 @@ class Session:
         gone = {self._object(i).id for i in ids}
         self._commit(_State(self.classes, {i: o for i, o in self._state.objects.items() if i not in gone}))
 
+    def link(self, groups: Iterable[Iterable[int]]) -> None:
+        """Make each group of objects one track; a group of one stands alone again. One step to undo.
+
+        A track is numbered as the first of its objects. Objects that are not named keep their track, which
+        gets another number if the object that gave it has left.
+
+        Parameters
+        ----------
+        groups : iterable of iterables of int
+            Ids; in each group at most one for each plane.
+
+        Raises
+        ------
+        InputError
+            If an id is unknown or named twice, or two objects of a group lie on one plane.
+        """
+        found = [group for group in map(sorted, groups) if group]
+        named = [i for group in found for i in group]
+        if len(set(named)) < len(named):
+            raise InputError(
+                f"Object {max(named, key=named.count)} is named twice: expected each id in one group only."
+            )
+        for group in found:
+            planes = [self._object(i).plane for i in group]
+            if len(set(planes)) < len(planes):
+                raise InputError(
+                    f"Two of the objects {group} lie on one plane: a track has one object on each at most."
+                )
+        rest: dict[int, list[int]] = {}
+        for i, o in self._state.objects.items():
+            if o.track is not None and i not in set(named):
+                rest.setdefault(o.track, []).append(i)
+        found += [sorted(group) for track, group in rest.items() if track in named]
+        self._change(
+            {
+                i: replace(self._object(i), track=group[0] if len(group) > 1 else None)
+                for group in found
+                for i in group
+            }
+        )
+
     def absorb(
         self, picture: NDArray[np.uint32], plane: tuple[int, ...] = (), class_name: str | None = None
     ) -> bool:
@@ -141,7 +186,8 @@ class Session:
         plane : tuple of int
             Which plane it is.
         class_name : str, optional
-            Class of objects with new ids; the first class if not given.
+            Class of objects with new labels; the first class if not given. What is painted with the label of
+            another plane's track goes on with that track.
 
         Returns
         -------
@@ -160,26 +206,30 @@ class Session:
         drawn = self.picture(plane)
         if (drawn == picture).all():
             return False
-        here = {i: o for i, o in self._state.objects.items() if o.plane == plane}
+        here = {o.label: o for o in self._state.objects.values() if o.plane == plane}
         elsewhere = {i: o for i, o in self._state.objects.items() if o.plane != plane}
         classes = self.classes if len(self.classes) else self.classes.add("object")
         name = class_name or next(iter(classes)).name
-        painted = absorb_painting(
-            here, drawn, self._own_ids(picture.astype(drawn.dtype), elsewhere), name, plane
+        tracks = {o.track: o.class_name for o in elsewhere.values() if o.track is not None}
+        labels = self._own_labels(
+            picture.astype(drawn.dtype), set(self._state.objects) - set(here) - set(tracks)
         )
-        self._next_id = max([self._next_id, *(i + 1 for i in painted)])
-        self._commit(_State(classes, {**elsewhere, **painted}))
+        free = max(self._next_id, int(labels.max(initial=0)) + 1)
+        painted = absorb_painting(here, drawn, labels, name, plane, tracks, free)
+        kept = {**elsewhere, **{o.id: o for o in painted.values()}}
+        self._next_id = max([self._next_id, *(i + 1 for i in kept)])
+        self._commit(_State(classes, kept))
         return True
 
     def picture(self, plane: tuple[int, ...] = ()) -> NDArray[np.uint32]:
-        """Draw a plane's Objects by id, (H, W) uint32, the smaller in front."""
+        """Draw a plane's Objects by their labels, (H, W) uint32, the smaller in front."""
         return draw_objects((o for o in self._state.objects.values() if o.plane == plane), self.shape)
 
     def table(self) -> pd.DataFrame:
         """One row per Object."""
-        columns = ["id", "class", "status", "plane", "area", "score", "segment"]
+        columns = ["id", "class", "status", "plane", "area", "score", "segment", "track"]
         rows = [
-            (o.id, o.class_name, o.status, o.plane, o.area, o.score, o.segment)
+            (o.id, o.class_name, o.status, o.plane, o.area, o.score, o.segment, o.track)
             for o in self._state.objects.values()
         ]
         return pd.DataFrame(rows, columns=columns)
@@ -205,11 +255,11 @@ class Session:
         session._next_id = next_id
         return session
 
-    def _own_ids(self, picture: NDArray[np.uint32], elsewhere: Mapping[int, Object]) -> NDArray[np.uint32]:
-        """Give what was painted with the id of another plane's object a new id, so that neither is lost."""
+    def _own_labels(self, picture: NDArray[np.uint32], taken: set[int]) -> NDArray[np.uint32]:
+        """Give what was painted with an id that is taken, but not drawn here, another: neither is lost."""
         free = max(self._next_id, int(picture.max(initial=0)) + 1)
-        for taken in sorted(set(elsewhere) & {int(i) for i in np.unique(picture)}):
-            picture = np.where(picture == taken, np.uint32(free), picture)
+        for label in sorted(taken & {int(i) for i in np.unique(picture)}):
+            picture = np.where(picture == label, np.uint32(free), picture)
             free += 1
         return picture
 

@@ -121,7 +121,7 @@ class Sheet:
         if not self.alive or (not here and self.layers.get("matches") is None):
             return
         by_class = {c.name: rgb(c.colour) for c in session.classes}
-        colours = {o.id: (*by_class[o.class_name], STRENGTH[o.status]) for o in here}
+        colours = {o.label: (*by_class[o.class_name], STRENGTH[o.status]) for o in here}
         free = 1 + max(session.objects, default=0)
         layer = self.layers.show_matches(session.picture(plane), self.place, colours, free)
         self.drawn.emit(layer)

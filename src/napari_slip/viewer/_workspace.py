@@ -242,12 +242,12 @@ class Workspace:
             [i for i, o in self.session.objects.items() if o.status == "predicted" and o.plane == self.plane]
         )
 
-    def row_of(self, object_id: int) -> int | None:
-        """Return the row of the segment that an Object came from."""
-        thing = self.session.objects.get(object_id)
-        return (
-            None if thing is None or thing.segment is None or thing.plane != self.plane else thing.segment - 1
-        )
+    def row_of(self, label: int) -> int | None:
+        """Return the row of the segment that an Object of this plane came from."""
+        for thing in self.session.objects.values():
+            if thing.label == label and thing.plane == self.plane and thing.segment is not None:
+                return thing.segment - 1
+        return None
 
     def states(self) -> dict[int, tuple[str, str]]:
         """Return class and status of every row that is an Object on this plane."""
