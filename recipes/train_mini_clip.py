@@ -23,10 +23,10 @@ def main() -> None:
 
     import torch
 
-    from napari_slip.training.clip_card import finish
-    from napari_slip.training.clip_feed import Plan
-    from napari_slip.training.clip_loop import start, train
-    from napari_slip.training.clip_pool import Painter
+    from napari_slip.training.mini.clip_card import finish
+    from napari_slip.training.mini.clip_feed import Plan
+    from napari_slip.training.mini.clip_loop import start, train
+    from napari_slip.training.mini.clip_pool import Painter
 
     if asked.threads:
         torch.set_num_threads(asked.threads)

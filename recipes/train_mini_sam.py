@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from torch import distributed, multiprocessing
 
-from napari_slip.training.sam_check import check
-from napari_slip.training.sam_data import Picture, kind_of, load_bbbc038, validation_stems
-from napari_slip.training.sam_export import export, restore
-from napari_slip.training.sam_loop import Trainer, train
-from napari_slip.training.sam_pools import COUNTS, SHARES, SIZES, write_pool
-from napari_slip.training.sam_sources import Pool, microscopy, scenes
+from napari_slip.training.mini.sam_check import check
+from napari_slip.training.mini.sam_data import Picture, kind_of, load_bbbc038, validation_stems
+from napari_slip.training.mini.sam_export import export, restore
+from napari_slip.training.mini.sam_loop import Trainer, train
+from napari_slip.training.mini.sam_pools import COUNTS, SHARES, SIZES, write_pool
+from napari_slip.training.mini.sam_sources import Pool, microscopy, scenes
 
 
 def main() -> None:

@@ -256,7 +256,7 @@ def test_attribute_questions_are_answered_by_the_one_that_is_meant(monkeypatch):
 
 
 def test_nuclei_by_kind(tmp_path):
-    from napari_slip.training.sam_data import validation_stems
+    from napari_slip.training.mini.sam_data import validation_stems
 
     stems = sorted(validation_stems())[:2]
     truths = {}

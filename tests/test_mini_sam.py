@@ -12,9 +12,9 @@ from segment_anything import SamPredictor
 
 from napari_slip.models.mini.attention import gather, spread
 from napari_slip.models.mini.sam import CONFIG, STRIDE, MiniSam, build_mini_sam
-from napari_slip.training.sam_check import check, click, embed
-from napari_slip.training.sam_data import Picture
-from napari_slip.training.sam_export import restore
+from napari_slip.training.mini.sam_check import check, click, embed
+from napari_slip.training.mini.sam_data import Picture
+from napari_slip.training.mini.sam_export import restore
 
 SMALL = CONFIG | {"img_size": 128, "embed_dim": 32, "widths": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
 WEIGHTS = Path(str(files("napari_slip.models") / "mini" / "sam.safetensors"))

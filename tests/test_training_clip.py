@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 
 from napari_slip.synthesis import NAMES
-from napari_slip.training.clip_concepts import (
+from napari_slip.training.mini.clip_concepts import (
     ANYTHING,
     ATTRIBUTES,
     Caption,
@@ -19,7 +19,7 @@ from napari_slip.training.clip_concepts import (
     strangers,
     truth,
 )
-from napari_slip.training.clip_masks import cut, imperfect, patch
+from napari_slip.training.mini.clip_masks import cut, imperfect, patch
 
 EMOJI = ("red apple", "tropical fish", "rocket")
 CONCEPTS = Concepts.of(EMOJI)
@@ -110,13 +110,13 @@ def test_patches_lie_in_the_open() -> None:
 @pytest.fixture(scope="module")
 def crops():  # type: ignore[no-untyped-def]
     pytest.importorskip("torch")
-    from napari_slip.training.clip_pool import Painter
+    from napari_slip.training.mini.clip_pool import Painter
 
     return Painter(None).shard(0, 0, 256)
 
 
 def test_a_shard_holds_crops_of_many_things(crops) -> None:  # type: ignore[no-untyped-def]
-    from napari_slip.training.clip_pool import IMAGE_SIZE
+    from napari_slip.training.mini.clip_pool import IMAGE_SIZE
 
     assert crops.images.shape == (256, IMAGE_SIZE, IMAGE_SIZE, 3)
     assert len(np.unique(crops.concept)) > 20
@@ -125,7 +125,7 @@ def test_a_shard_holds_crops_of_many_things(crops) -> None:  # type: ignore[no-u
 
 
 def test_the_same_shard_is_the_same(crops) -> None:  # type: ignore[no-untyped-def]
-    from napari_slip.training.clip_pool import Painter
+    from napari_slip.training.mini.clip_pool import Painter
 
     again = Painter(None).shard(0, 0, 64)
     assert np.array_equal(again.images, crops.images[:64])
@@ -135,7 +135,7 @@ def test_the_same_shard_is_the_same(crops) -> None:  # type: ignore[no-untyped-d
 
 def test_the_loss_counts_all_that_is_true_and_ignores_what_is_unknown() -> None:
     torch = pytest.importorskip("torch")
-    from napari_slip.training.clip_loss import contrastive
+    from napari_slip.training.mini.clip_loss import contrastive
 
     images = torch.eye(3)
     texts = torch.eye(3)
@@ -156,8 +156,8 @@ def test_the_loss_counts_all_that_is_true_and_ignores_what_is_unknown() -> None:
 @pytest.fixture(scope="module")
 def tokenizer():  # type: ignore[no-untyped-def]
     pytest.importorskip("transformers")
-    from napari_slip.training.clip_loop import corpus
-    from napari_slip.training.clip_model import train_tokenizer
+    from napari_slip.training.mini.clip_loop import corpus
+    from napari_slip.training.mini.clip_model import train_tokenizer
 
     return train_tokenizer(corpus(CONCEPTS, 0), 600)
 
@@ -175,7 +175,7 @@ def test_the_tokenizer_reads_any_text(tokenizer) -> None:  # type: ignore[no-unt
 def test_different_texts_get_different_embeddings(tokenizer) -> None:  # type: ignore[no-untyped-def]
     import torch
 
-    from napari_slip.training.clip_model import build
+    from napari_slip.training.mini.clip_model import build
 
     model = build(tokenizer).eval()
     assert sum(p.numel() for p in model.parameters()) < 3e6
@@ -193,8 +193,8 @@ def test_different_texts_get_different_embeddings(tokenizer) -> None:  # type: i
 def test_the_first_layer_sees_detail_and_place(tokenizer, crops) -> None:  # type: ignore[no-untyped-def]
     import torch
 
-    from napari_slip.training.clip_feed import pixels
-    from napari_slip.training.clip_model import build, see_at_once
+    from napari_slip.training.mini.clip_feed import pixels
+    from napari_slip.training.mini.clip_model import build, see_at_once
 
     model, seen = build(tokenizer), pixels(crops.images)
     embeddings = model.vision_model.embeddings
@@ -214,7 +214,7 @@ def test_the_first_layer_sees_detail_and_place(tokenizer, crops) -> None:  # typ
 
 def test_orthogonal_steps_go_equally_far_in_all_directions() -> None:
     torch = pytest.importorskip("torch")
-    from napari_slip.training._muon import Muon, orthogonal
+    from napari_slip.training.mini._muon import Muon, orthogonal
 
     torch.manual_seed(0)
     values = torch.linalg.svdvals(orthogonal(torch.randn(2, 24, 60)))
@@ -230,7 +230,7 @@ def test_orthogonal_steps_go_equally_far_in_all_directions() -> None:
 
 
 def test_batches_keep_scenes_together_and_show_every_crop_once_a_pass(crops) -> None:  # type: ignore[no-untyped-def]
-    from napari_slip.training.clip_feed import Plan, batch
+    from napari_slip.training.mini.clip_feed import Plan, batch
 
     plan = Plan(minutes=1, batch=32, shard=256, passes=2)
     rows = [batch(crops, CONCEPTS, plan, 16 + k, k)[0] for k in range(16)]
@@ -245,9 +245,9 @@ def test_batches_keep_scenes_together_and_show_every_crop_once_a_pass(crops) -> 
 @pytest.mark.slow
 def test_training_goes_on_where_it_stopped(tmp_path) -> None:  # type: ignore[no-untyped-def]
     torch = pytest.importorskip("torch")
-    from napari_slip.training.clip_feed import Plan
-    from napari_slip.training.clip_loop import export, start, train
-    from napari_slip.training.clip_pool import Painter
+    from napari_slip.training.mini.clip_feed import Plan
+    from napari_slip.training.mini.clip_loop import export, start, train
+    from napari_slip.training.mini.clip_pool import Painter
 
     painter, plan = Painter(None), Plan(minutes=0.5, shard=64, batch=32, passes=2)
     state = start(painter, plan, tmp_path)
@@ -274,8 +274,8 @@ def test_training_goes_on_where_it_stopped(tmp_path) -> None:  # type: ignore[no
 
 
 def test_calibration_finds_the_slope_and_the_nulls() -> None:
-    from napari_slip.training.clip_card import auroc, choose_nulls, fit
-    from napari_slip.training.clip_trials import Evidence
+    from napari_slip.training.mini.clip_card import auroc, choose_nulls, fit
+    from napari_slip.training.mini.clip_trials import Evidence
 
     rng = default_rng(0)
     present = np.arange(400) < 200

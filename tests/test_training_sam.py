@@ -12,22 +12,22 @@ from skimage.io import imread
 
 from napari_slip.errors import InputError
 from napari_slip.models.mini.sam import CONFIG
-from napari_slip.training.sam_augment import random_light, random_view
-from napari_slip.training.sam_check import frames, iou_with_labels, keep_best
-from napari_slip.training.sam_data import (
+from napari_slip.training.mini.sam_augment import random_light, random_view
+from napari_slip.training.mini.sam_check import frames, iou_with_labels, keep_best
+from napari_slip.training.mini.sam_data import (
     Picture,
     choose_validation,
     kind_of,
     stretch_contrast,
     validation_stems,
 )
-from napari_slip.training.sam_export import export, restore
-from napari_slip.training.sam_loop import Trainer, train
-from napari_slip.training.sam_loss import Question, mask_losses, true_iou, window_targets
-from napari_slip.training.sam_pools import drawer, is_held_out
-from napari_slip.training.sam_sources import microscopy
-from napari_slip.training.sam_targets import SMALLEST, interior_distance, targets_of
-from napari_slip.training.sam_views import Source, Views
+from napari_slip.training.mini.sam_export import export, restore
+from napari_slip.training.mini.sam_loop import Trainer, train
+from napari_slip.training.mini.sam_loss import Question, mask_losses, true_iou, window_targets
+from napari_slip.training.mini.sam_pools import drawer, is_held_out
+from napari_slip.training.mini.sam_sources import microscopy
+from napari_slip.training.mini.sam_targets import SMALLEST, interior_distance, targets_of
+from napari_slip.training.mini.sam_views import Source, Views
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,9 +83,9 @@ def test_training_never_shows_a_validation_image(data: Path, monkeypatch: pytest
     asked: list[str] = []
     names = sorted(path.stem for path in (data / "bbbc038" / "images").glob("*.png"))
     pictures = {name: Picture(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint16)) for name in names}
-    monkeypatch.setattr("napari_slip.training.sam_sources.load_bbbc038", lambda folder: pictures)
+    monkeypatch.setattr("napari_slip.training.mini.sam_sources.load_bbbc038", lambda folder: pictures)
     monkeypatch.setattr(
-        "napari_slip.training.sam_sources.validation_stems",
+        "napari_slip.training.mini.sam_sources.validation_stems",
         lambda: asked.append("asked") or validation_stems(),  # type: ignore[func-returns-value]
     )
     assert len(microscopy(data).pictures) == len(names) - len(validation_stems())

@@ -12,7 +12,7 @@ from napari_slip.evaluation.baseline import otsu_watershed
 from napari_slip.evaluation.metrics import average_precision, iou_of_labels
 from napari_slip.evaluation.report import Row, mean
 from napari_slip.progress import Progress
-from napari_slip.training.sam_data import kind_of, validation_stems
+from napari_slip.training.mini.sam_data import kind_of, validation_stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""How the shipped models were trained, from data to weights."""
+"""Training: the shipped models (`mini`), and everybody's own on their own pictures (`own`)."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from napari_slip.training.sam_loss import Batch
+    from napari_slip.training.mini.sam_loss import Batch
 
 REACH = 32.0
 """Model pixels that count as one in the vector to the centre."""

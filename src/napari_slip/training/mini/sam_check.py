@@ -11,7 +11,7 @@ from skimage.transform import resize
 from torch.nn import functional
 
 from napari_slip.models.mini.sam import STRIDE
-from napari_slip.training.sam_targets import interior_distance
+from napari_slip.training.mini.sam_targets import interior_distance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_slip.models.mini.sam import MiniSam
-    from napari_slip.training.sam_data import Picture
+    from napari_slip.training.mini.sam_data import Picture
 
 
 class Frame(NamedTuple):

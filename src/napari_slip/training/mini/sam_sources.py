@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_slip.errors import InputError
-from napari_slip.training.sam_data import Picture, kind_of, load_bbbc038, validation_stems
-from napari_slip.training.sam_views import Source
+from napari_slip.training.mini.sam_data import Picture, kind_of, load_bbbc038, validation_stems
+from napari_slip.training.mini.sam_views import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_slip.training.sam_data import Picture
+    from napari_slip.training.mini.sam_data import Picture
 
 FILL = (124, 116, 104)
 """What lies outside a picture: SAM's mean colour, which is what padding looks like after normalisation."""

@@ -12,9 +12,9 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from napari_slip.matching.texts import embed_texts
-from napari_slip.training.clip_concepts import ATTRIBUTES, SPECIAL, Concepts
-from napari_slip.training.clip_loop import State, export
-from napari_slip.training.clip_trials import (
+from napari_slip.training.mini.clip_concepts import ATTRIBUTES, SPECIAL, Concepts
+from napari_slip.training.mini.clip_loop import State, export
+from napari_slip.training.mini.clip_trials import (
     Evidence,
     Looked,
     attribute_retrieval,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slip.models.protocols import DualEncoder
-    from napari_slip.training.clip_pool import Painter
+    from napari_slip.training.mini.clip_pool import Painter
 
 TEMPLATES = ("{}", "a {}", "a photo of a {}")
 """Sentences whose embeddings are averaged: the bare word is what training showed most."""

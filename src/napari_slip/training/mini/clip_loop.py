@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_slip.training._muon import Muon
-from napari_slip.training.clip_concepts import ATTRIBUTES, Caption, Concepts, caption, strangers, truth
-from napari_slip.training.clip_feed import STD, Plan, batch, moved, pixels, shards
-from napari_slip.training.clip_loss import Hints, contrastive
-from napari_slip.training.clip_model import build, see_at_once, train_tokenizer
-from napari_slip.training.clip_pool import MEAN, Crops, Painter
+from napari_slip.training.mini._muon import Muon
+from napari_slip.training.mini.clip_concepts import ATTRIBUTES, Caption, Concepts, caption, strangers, truth
+from napari_slip.training.mini.clip_feed import STD, Plan, batch, moved, pixels, shards
+from napari_slip.training.mini.clip_loss import Hints, contrastive
+from napari_slip.training.mini.clip_model import build, see_at_once, train_tokenizer
+from napari_slip.training.mini.clip_pool import MEAN, Crops, Painter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

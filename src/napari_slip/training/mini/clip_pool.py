@@ -26,9 +26,9 @@ from napari_slip.synthesis import (
     draw_scene,
     emoji_sprites,
 )
-from napari_slip.training.clip_concepts import ATTRIBUTES, Concepts, encode
-from napari_slip.training.clip_masks import cut, imperfect, patch
-from napari_slip.training.clip_microscopy import Microscopy, clusters, nuclei_of
+from napari_slip.training.mini.clip_concepts import ATTRIBUTES, Concepts, encode
+from napari_slip.training.mini.clip_masks import cut, imperfect, patch
+from napari_slip.training.mini.clip_microscopy import Microscopy, clusters, nuclei_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

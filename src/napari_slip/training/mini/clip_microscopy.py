@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_slip.synthesis import colour_of, measured
-from napari_slip.training.sam_data import Picture, kind_of, load_bbbc038, validation_stems
+from napari_slip.training.mini.sam_data import Picture, kind_of, load_bbbc038, validation_stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_slip.training.clip_concepts import Caption, Concepts, caption, strangers
-from napari_slip.training.clip_pool import MEAN, Crops, Painter
+from napari_slip.training.mini.clip_concepts import Caption, Concepts, caption, strangers
+from napari_slip.training.mini.clip_pool import MEAN, Crops, Painter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

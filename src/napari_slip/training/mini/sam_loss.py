@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_slip.models.mini.sam import STRIDE
-from napari_slip.training.sam_dense import dense_loss
+from napari_slip.training.mini.sam_dense import dense_loss
 
 if TYPE_CHECKING:
     from napari_slip.models.mini.sam import MiniSam
-    from napari_slip.training.sam_dense import DenseHead
+    from napari_slip.training.mini.sam_dense import DenseHead
 
 
 class Batch(NamedTuple):

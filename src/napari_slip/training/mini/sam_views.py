@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
-from napari_slip.training.sam_augment import random_light, random_view
-from napari_slip.training.sam_loss import Batch
-from napari_slip.training.sam_targets import targets_of
+from napari_slip.training.mini.sam_augment import random_light, random_view
+from napari_slip.training.mini.sam_loss import Batch
+from napari_slip.training.mini.sam_targets import targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_slip.training.sam_data import Picture
+    from napari_slip.training.mini.sam_data import Picture
 
 
 class Pictures(Protocol):

@@ -101,7 +101,7 @@ def stretch_contrast(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def validation_stems() -> frozenset[str]:
     """Return the stems of the BBBC038 images that no training sees."""
-    text = (Path(__file__).parents[1] / "evaluation" / "bbbc038_validation.txt").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "evaluation" / "bbbc038_validation.txt").read_text(encoding="utf-8")
     return frozenset(text.split())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_slip.training.clip_pool import IMAGE_SIZE
+from napari_slip.training.mini.clip_pool import IMAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,17 +12,17 @@ from torch import distributed, nn
 from torch.utils.data import DataLoader
 
 from napari_slip.models.mini.sam import CONFIG, build_mini_sam
-from napari_slip.training.sam_dense import DenseHead
-from napari_slip.training.sam_loss import batch_loss
-from napari_slip.training.sam_views import Views
+from napari_slip.training.mini.sam_dense import DenseHead
+from napari_slip.training.mini.sam_loss import batch_loss
+from napari_slip.training.mini.sam_views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from napari_slip.models.mini.sam import MiniSam
-    from napari_slip.training.sam_loss import Batch
-    from napari_slip.training.sam_views import Source
+    from napari_slip.training.mini.sam_loss import Batch
+    from napari_slip.training.mini.sam_views import Source
 
 
 def _parameter_groups(model: nn.Module, rate: float) -> list[dict[str, Any]]:

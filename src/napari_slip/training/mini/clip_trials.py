@@ -27,9 +27,9 @@ from napari_slip.synthesis import (
     emoji_sprites,
     photograph,
 )
-from napari_slip.training.clip_masks import imperfect, patch
-from napari_slip.training.clip_microscopy import Microscopy, clusters, nuclei_of
-from napari_slip.training.clip_pool import window_of
+from napari_slip.training.mini.clip_masks import imperfect, patch
+from napari_slip.training.mini.clip_microscopy import Microscopy, clusters, nuclei_of
+from napari_slip.training.mini.clip_pool import window_of
 
 if TYPE_CHECKING:
     from pathlib import Path

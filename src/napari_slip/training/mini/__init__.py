@@ -1,0 +1,1 @@
+"""How the shipped models were trained, from data to weights."""
