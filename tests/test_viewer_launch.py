@@ -18,6 +18,7 @@ from napari_slip.io import (
     write_results,
 )
 from napari_slip.progress import Progress
+from napari_slip.settings import MatchSettings
 from napari_slip.viewer import __main__, launch
 from napari_slip.viewer._engine import ModelChoice
 
@@ -52,6 +53,18 @@ def test_the_results_of_a_run_stand_in_the_viewer_with_the_dock(viewer, results)
     red = segments.data[20, 20]
     np.testing.assert_array_equal(matches.data, np.where(segments.data == red, red, 0))
     assert segments.get_color(red)[:3].mean() > segments.get_color(segments.data[20, 60])[:3].mean() + 0.3
+    dock.dispose()
+
+
+def test_the_dock_looks_with_the_rule_of_the_run(viewer, results, qtbot):
+    first = read_provenance(results / "provenance.json")
+    rule = MatchSettings(select="above:0.25", min_score=0.1)
+    write_provenance(
+        results / "provenance.json", replace(first, settings=replace(first.settings, match=rule))
+    )
+    dock = launch.show_results(viewer, results)
+    assert dock.rule.rule.currentText() == "all above"
+    assert dock.desk.memory.settings == rule
     dock.dispose()
 
 

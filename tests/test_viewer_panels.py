@@ -56,6 +56,18 @@ def test_a_slider_changes_the_picture_at_once_and_loses_nothing(asked, engine, q
     assert engine.sam.encoded == 1
 
 
+def test_a_floor_for_the_best_match_is_obeyed_and_remembered(asked, qtbot):
+    matches = ours(asked)[1]
+    assert matches.data[20, 20]
+    asked.rule.least.setValue(1.0)
+    settled(asked, qtbot)
+    assert not matches.data.any()
+    assert "Nothing reaches 1" in asked.activity.text.text()
+    asked.rule.least.setValue(0.0)
+    settled(asked, qtbot)
+    assert matches.data[20, 20]
+
+
 def test_the_papers_filter_is_a_preset(asked):
     asked.filters.paper.click()
     assert asked.filters.settings.predicted_iou[0] == pytest.approx(0.9)

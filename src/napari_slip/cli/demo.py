@@ -51,6 +51,8 @@ def demo(
         run.print_summary()
         if not run.stopped:
             _say_where(run)
+            if not viewer:
+                typer.echo("In napari, with the dock beside it: napari-slip demo --viewer")
     if viewer and not run.stopped:
         _open_viewer(out)
     raise typer.Exit(run.exit_code)
@@ -85,7 +87,6 @@ def _say_where(run: Run) -> None:
     typer.echo("  *.segments.tif   every segment by its id; *.matches.tif: those that the text accepts")
     typer.echo("  *.segments.csv   one row for each segment with its scores: open it in a spreadsheet")
     typer.echo("  provenance.json  napari-slip replay makes the same again from it")
-    typer.echo("In napari, with the dock beside it: napari-slip demo --viewer")
 
 
 def _need_napari() -> None:

@@ -1,6 +1,6 @@
 """Procedural pictures of named things, for training and for tests: numpy, scipy and scikit-image only."""
 
-from napari_slip.synthesis._backgrounds import GROUNDS, background, photograph
+from napari_slip.synthesis._backgrounds import GROUNDS, background, leaves, photograph
 from napari_slip.synthesis._captions import TEMPLATES, THINGS, captions, choose, described, synonyms
 from napari_slip.synthesis._colours import COLOURS
 from napari_slip.synthesis._degrade import degrade
@@ -33,6 +33,7 @@ __all__ = [
     "draw_nuclei",
     "draw_scene",
     "emoji_sprites",
+    "leaves",
     "measured",
     "photograph",
     "synonyms",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_slip.synthesis._colours import COLOURS, shade
 from napari_slip.synthesis._fields import PATTERNS, fractal, pattern, resample
@@ -163,6 +164,41 @@ def background(rng: Rng, shape: Shape, kind: str | None = None) -> NDArray[np.fl
             second = GROUNDS[str(rng.choice(list(GROUNDS)))](rng, shape)
             picture = picture + (second - picture) * np.clip(0.5 + share, 0, 1)[..., None]
     return np.clip(picture, 0, 1).astype(np.float32, copy=False)
+
+
+def leaves(rng: Rng, shape: Shape) -> Picture:
+    """Draw patches of all sizes over each other, out of focus: what photographs of crowded places are like.
+
+    The sizes follow the power law of natural images (the dead leaves of Lee, Mumford and Huang, IJCV 2001).
+    None of the patches is an object: training on such grounds is learning to leave the scenery alone.
+
+    Returns
+    -------
+    ndarray, (H, W, 3) float32
+        RGB in 0..1.
+    """
+    warp = max(shape) * rng.uniform(0.02, 0.12)
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    for axis in (y, x):
+        axis += fractal(rng, shape, cell=rng.uniform(0.1, 0.4) * max(shape), octaves=4) * np.float32(warp)
+    picture = background(rng, shape)
+    strength = rng.uniform(0.25, 0.9)
+    for _ in range(int(rng.integers(15, 50))):
+        radius = np.float32(max(shape) * 0.03 * (1 - rng.random() * 0.99) ** -0.5)
+        middle = rng.uniform(0, 1, 2) * shape
+        angle, flat = rng.uniform(0, np.pi), np.exp(rng.uniform(-0.9, 0.9))
+        u, v = x - middle[1], y - middle[0]
+        along, across = u * np.cos(angle) + v * np.sin(angle), v * np.cos(angle) - u * np.sin(angle)
+        inside = np.hypot(along * flat, across / flat) < radius
+        if not inside.any():
+            continue
+        glow = rng.normal(0, 0.06, (3, 3)).astype(np.float32)
+        sides = np.stack([np.ones_like(u[inside]), u[inside] / radius, v[inside] / radius], axis=1)
+        colour = np.concatenate([_tint(rng)[None], glow[:2]])
+        picture[inside] += np.float32(strength) * (sides @ colour - picture[inside])
+    grain = fractal(rng, shape, cell=10, octaves=3, gain=0.8) * np.float32(rng.uniform(0, 0.06))
+    soft = ndimage.gaussian_filter(picture, (*(rng.uniform(0.002, 0.008) * max(shape),) * 2, 0))
+    return np.asarray(np.clip(soft + grain[..., None], 0, 1), dtype=np.float32)
 
 
 def photograph(rng: Rng, shape: Shape) -> NDArray[np.float32]:

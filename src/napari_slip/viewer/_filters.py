@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slip.settings import FilterSettings, Select
+from napari_slip.settings import FilterSettings, MatchSettings, Select
 from napari_slip.viewer._ranges import RangeRow
 
 if TYPE_CHECKING:
@@ -153,40 +153,52 @@ class RulePanel(QWidget):
         self.count = QSpinBox()
         self.count.setRange(1, 9999)
         self.count.setToolTip("How many of the best.")
-        self.floor = QDoubleSpinBox()
-        self.floor.setRange(0, 1)
-        self.floor.setSingleStep(0.05)
-        self.floor.setToolTip("Calibrated score that a match must reach, 0 to 1.")
+        self.floor = _score("Calibrated score that a match must reach, 0 to 1.")
+        self.least = _score("Score that also the best must reach; at 0 it is always shown, with its score.")
+        self.least.setPrefix("from ")
         self.outlines = _check(
             "Outlines", "Draw the segments as outlines, so that the picture is seen beneath."
         )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(QLabel("Match"))
-        for widget in (self.rule, self.count, self.floor):
+        for widget in (self.rule, self.count, self.floor, self.least):
             layout.addWidget(widget)
         layout.addStretch(1)
         layout.addWidget(self.outlines)
-        chosen = Select.parse(desk.memory.settings.select)
-        self.rule.setCurrentIndex(["best", "top", "above"].index(chosen.rule))
-        self.count.setValue(int(chosen.number) if chosen.rule == "top" else 5)
-        self.floor.setValue(chosen.number if chosen.rule == "above" else 0.5)
+        self.floor.setValue(0.5)
+        self.count.setValue(5)
+        self.choose(desk.memory.settings)
         self.outlines.setChecked(desk.memory.contour)
         self.rule.currentIndexChanged.connect(self._changed)
-        self.count.valueChanged.connect(self._changed)
-        self.floor.valueChanged.connect(self._changed)
+        for number in (self.count, self.floor, self.least):
+            number.valueChanged.connect(self._changed)
         self.outlines.toggled.connect(self._contour)
+
+    def choose(self, settings: MatchSettings) -> None:
+        """Set the rule to that of some settings, as if by hand."""
+        chosen = Select.parse(settings.select)
+        if chosen.rule == "top":
+            self.count.setValue(int(chosen.number))
+        elif chosen.rule == "above":
+            self.floor.setValue(chosen.number)
+        self.least.setValue(settings.min_score)
+        self.rule.setCurrentIndex(["best", "top", "above"].index(chosen.rule))
         self._show_numbers()
 
     def _changed(self) -> None:
         self._show_numbers()
         at = self.rule.currentIndex()
         select = ("best", f"top:{self.count.value()}", f"above:{self.floor.value():.2f}")[at]
-        self._desk.show(settings=dataclasses.replace(self._desk.memory.settings, select=select))
+        settings = dataclasses.replace(
+            self._desk.memory.settings, select=select, min_score=round(self.least.value(), 2)
+        )
+        self._desk.show(settings=settings)
 
     def _show_numbers(self) -> None:
         self.count.setVisible(self.rule.currentIndex() == 1)
         self.floor.setVisible(self.rule.currentIndex() == 2)
+        self.least.setVisible(self.rule.currentIndex() != 2)
 
     def _contour(self, on: bool) -> None:
         self._desk.show(contour=on)
@@ -194,6 +206,14 @@ class RulePanel(QWidget):
 
 def _check(text: str, tip: str) -> QCheckBox:
     box = QCheckBox(text)
+    box.setToolTip(tip)
+    return box
+
+
+def _score(tip: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(0, 1)
+    box.setSingleStep(0.05)
     box.setToolTip(tip)
     return box
 

@@ -15,6 +15,7 @@ from napari_slip.io import read_image, read_provenance
 from napari_slip.session import PALETTE
 from napari_slip.viewer import SlipDock, _sessions
 from napari_slip.viewer._layers import ResultLayers
+from napari_slip.viewer._qt import timer
 from napari_slip.viewer._sheet import rgb
 from napari_slip.viewer._source import locate
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_slip.io import ImageRecord
+
+WINDOW = (1400, 900)
+"""Width and height in pixels: room for the dock, napari's own panels and a picture."""
 
 
 def show_demo(out: Path) -> None:
@@ -39,11 +43,20 @@ def show_demo(out: Path) -> None:
     """
     viewer = napari.Viewer(title="napari-slip")
     try:
-        show_results(viewer, out)
+        dock = show_results(viewer, out)
     except InputError:
         viewer.close()
         raise
+    viewer.window.resize(*WINDOW)
+    # once the window stands, the picture fits into what the dock leaves, and the table can be filled
+    timer(dock, 0, lambda: _begin(viewer, dock)).start()
     napari.run()
+
+
+def _begin(viewer: napari.Viewer, dock: SlipDock) -> None:
+    """Fit the picture, and look again for its text: the results are in the store, so that it costs little."""
+    viewer.reset_view()
+    dock.prompt.asked.emit(dock.prompt.text())
 
 
 def show_results(viewer: napari.Viewer, out: Path) -> SlipDock:
@@ -63,6 +76,7 @@ def show_results(viewer: napari.Viewer, out: Path) -> SlipDock:
     dock = SlipDock(viewer)
     viewer.window.add_dock_widget(dock, name="SLIP")
     dock.images.choose(image)
+    dock.rule.choose(provenance.settings.match)
     dock.prompt.setText(next(iter(records[0].prompts), ""))
     dock.prompt.setFocus()
     return dock

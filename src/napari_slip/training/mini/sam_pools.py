@@ -6,18 +6,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_slip.synthesis import coin_scene, draw_nuclei, draw_scene, emoji_sprites, photograph, turned
+from napari_slip.synthesis import (
+    background,
+    coin_scene,
+    draw_nuclei,
+    draw_scene,
+    emoji_sprites,
+    leaves,
+    photograph,
+    turned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from napari_slip.synthesis import Scene, Sprite
 
 SIDE = 512
-COUNTS = {"drawn": 300, "emoji": 300, "crowded": 150, "coins": 80, "nuclei": 250}
+COUNTS = {"drawn": 1200, "emoji": 1200, "crowded": 400, "coins": 120, "nuclei": 500}
 """Scenes in each training pool."""
-SHARES = {"drawn": 0.20, "emoji": 0.20, "crowded": 0.08, "coins": 0.05, "nuclei": 0.05}
+SHARES = {"drawn": 0.24, "emoji": 0.22, "crowded": 0.09, "coins": 0.03, "nuclei": 0.04}
 """Share of all views that is cut from each pool; the rest is microscopy."""
 SIZES = {
     "drawn": (28.0, 200.0),
@@ -41,6 +52,11 @@ def _emoji(data: Path, *, held_out: bool) -> Callable[[np.random.Generator, floa
     return lambda rng, size: turned(sprites[chosen[int(rng.integers(len(chosen)))]], rng, size)
 
 
+def _ground(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Draw a plain ground, or scenery for four in ten."""
+    return leaves(rng, shape) if rng.random() < 0.4 else background(rng, shape)
+
+
 def drawer(name: str, data: Path) -> Callable[[np.random.Generator], Scene]:
     """Return what draws one scene of a pool: a training pool of `COUNTS`, or ``held out`` for validation.
 
@@ -59,13 +75,18 @@ def drawer(name: str, data: Path) -> Callable[[np.random.Generator], Scene]:
     if name == "nuclei":
         return lambda rng: draw_nuclei(rng, shape)
     if name == "drawn":
-        return lambda rng: draw_scene(rng, shape, (2, 16))
+        return lambda rng: draw_scene(rng, shape, (2, 16), ground=_ground)
     sprites = _emoji(data, held_out=name == "held out")
     if name == "emoji":
-        return lambda rng: draw_scene(rng, shape, (2, 16), sprites=sprites, invert=0.05)
+        return lambda rng: draw_scene(rng, shape, (2, 16), sprites=sprites, ground=_ground, invert=0.05)
     if name == "crowded":
         return lambda rng: draw_scene(
-            rng, shape, (15, 45), sprites=sprites if rng.random() < 0.5 else None, size=(0.05, 0.16)
+            rng,
+            shape,
+            (15, 45),
+            sprites=sprites if rng.random() < 0.5 else None,
+            ground=_ground,
+            size=(0.05, 0.16),
         )
     return lambda rng: draw_scene(
         rng,
