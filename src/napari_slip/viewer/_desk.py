@@ -142,13 +142,14 @@ class Desk(QObject):
         self._start(sheet, text)
 
     def show_alone(self) -> None:
-        """Hide the other images and their layers."""
+        """Hide the other images and their layers, and see this one whole."""
         if self.sheet is None:
             return
         own = (self.sheet.image, *self.source.others, *map(self.sheet.layers.get, ROLES))
         for layer in self.viewer.layers:
             if isinstance(layer, Image) or OURS in layer.metadata:
                 layer.visible = any(layer is mine for mine in own)
+        self.viewer.reset_view(layers=[self.sheet.image])
 
     @told
     def rerun(self) -> None:

@@ -55,7 +55,7 @@ def show_demo(out: Path) -> None:
 
 def _begin(viewer: napari.Viewer, dock: SlipDock) -> None:
     """Fit the picture, and look again for its text: the results are in the store, so that it costs little."""
-    viewer.reset_view()
+    viewer.reset_view(layers=[layer for layer in viewer.layers if layer.visible])
     dock.prompt.asked.emit(dock.prompt.text())
 
 
@@ -72,7 +72,6 @@ def show_results(viewer: napari.Viewer, out: Path) -> SlipDock:
         image = _add(viewer, out, record)
     for layer in viewer.layers:
         layer.visible = layer.name.startswith(image.name)
-    viewer.reset_view()
     dock = SlipDock(viewer)
     viewer.window.add_dock_widget(dock, name="SLIP")
     dock.images.choose(image)
