@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(_line(row), flush=True)
             print(f"    ({time.perf_counter() - start:.0f} s)", flush=True)
     if chosen.json:
-        print(json.dumps({"machine": _machine(), "rows": [_plain(row) for row in rows]}, indent=1))
+        said = {"machine": _machine(), "rows": [_plain(row) for row in rows]}
+        print(json.dumps(said, indent=1, default=float))  # numpy's numbers are none of JSON's
     return 0 if all(row.good for row in rows) else 1
 
 

@@ -69,12 +69,17 @@ def test_every_row_has_its_module_and_every_module_its_row():
 
 
 def test_json_for_machines(capsys, monkeypatch):
-    rows = [Row("a", 2.0, 1.0, ">=", (1.5, 2.5), "note"), Row("b", 2.0, 1.0, "<=", (1.5, 2.5), "note")]
+    counted = {"masks": np.int64(3)}
+    rows = [
+        Row("a", np.float32(2), 1.0, ">=", (1.5, 2.5), "note", counted),
+        Row("b", 2.0, 1.0, "<=", (1.5, 2.5), "note"),
+    ]
     monkeypatch.setattr("benchmarks.__main__.find", lambda name: lambda context: rows)
     assert main(["--row", "startup", "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
     assert [(row["name"], row["good"]) for row in said["rows"]] == [("a", True), ("b", False)]
     assert said["machine"]["torch"]
+    assert said["rows"][0]["details"] == {"masks": 3}
     assert main(["--row", "startup"]) == 1
     assert "MISS b" in capsys.readouterr().out
 

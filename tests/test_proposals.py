@@ -16,7 +16,6 @@ from torch.nn import functional
 from napari_slip.progress import Progress
 from napari_slip.segmentation import Tile, adaptive
 from napari_slip.segmentation.candidates import Candidate
-from napari_slip.segmentation.chunks import in_chunks
 from napari_slip.segmentation.description import describe, measure_roundness
 from napari_slip.segmentation.merging import merge
 from napari_slip.segmentation.resampling import Part, Resampler, bilinear
@@ -94,32 +93,6 @@ def test_a_small_plane_is_one_tile_and_cost_grows_with_the_area():
     assert counts[-1] / counts[0] < 64
 
 
-# --- memory
-
-
-def test_a_piece_too_large_for_the_memory_is_halved():
-    tried, done = [], []
-
-    def work(items):
-        tried.append(len(items))
-        if len(items) > 3:
-            raise torch.OutOfMemoryError("full")
-        done.extend(items.tolist())
-
-    in_chunks(torch.arange(20), 16, work)
-    assert done == list(range(20))
-    assert tried[:3] == [16, 8, 4]
-    assert max(tried[3:]) == 2
-
-
-def test_without_memory_for_one_item_it_says_so():
-    def work(_):
-        raise torch.OutOfMemoryError("full")
-
-    with pytest.raises(torch.OutOfMemoryError):
-        in_chunks(torch.arange(3), 4, work)
-
-
 # --- adaptive points
 
 
@@ -136,6 +109,14 @@ def test_a_point_on_a_small_mask_is_settled_and_one_on_a_large_mask_is_not():
     small, large = torch.full((6, 6), 1.0), torch.full((40, 40), 1.0)
     settled.add([candidate(small, (3, 3)), candidate(large, (20, 20))])
     assert settled.open(points, 1).tolist() == [False, True, True]
+
+
+def test_a_doubtful_mask_settles_nothing():
+    settled, point = adaptive.Settled(64, 1.0, 0.0), torch.tensor([[5.0, 5.0]])
+    settled.add([candidate(torch.full((6, 6), 1.0), (3, 3), iou=0.7)])
+    assert settled.open(point, 1).all()
+    settled.add([candidate(torch.full((6, 6), 1.0), (3, 3), iou=0.9)])
+    assert not settled.open(point, 1).any()
 
 
 def candidate(logits, corner, *, tile=(0, 0, 100, 100), box=(1, 1, 9, 9), iou=0.9, rank=0.9):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from models import loaded_tiny_sam
 from segment_anything import SamPredictor
 from skimage.draw import disk
@@ -262,30 +260,6 @@ def test_mini_makes_the_object_that_is_clicked(mini, shape, radius, spacing):
         refined = mini.refine(plane, points=np.array([[x, y]]))
         reached.append((refined.mask & mask).sum() / (refined.mask | mask).sum())
     assert np.median(reached) > 0.8
-
-
-# --- memory
-
-
-def test_a_full_gpu_leads_to_the_processor_with_one_notice(tiny):
-    moved = []
-    gpu = SimpleNamespace(device=torch.device("cuda"))
-    gpu.to = lambda device: (moved.append(device), setattr(gpu, "device", torch.device(device)))
-    segmenter = SamSegmenter(
-        SimpleNamespace(network=gpu, name="vit_h", hash="", proposals=ProposalSettings())
-    )
-
-    def work():
-        if gpu.device.type == "cuda":
-            raise torch.OutOfMemoryError("full")
-        return "done"
-
-    with pytest.warns(
-        UserWarning, match="too little free memory for vit_h: it runs on the processor from now on"
-    ):
-        assert segmenter._sparing(work) == "done"
-    assert segmenter._sparing(work) == "done"
-    assert moved == ["cpu"]
 
 
 def test_tiny_objects_are_looked_at_more_closely(mini):

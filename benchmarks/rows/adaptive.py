@@ -33,7 +33,7 @@ FOUND = 0.75
 
 def measure(context: Context) -> list[Row]:
     """Compare mini's grid with one shifted by a quarter of a cell, with adaptive points, and with centres."""
-    count, per_side = (4, 12) if context.quick else (40, 32)
+    count, per_side = (4, 12) if context.quick else (40, 16)
     exact = ProposalSettings(**{**grid_settings(per_side), "exact": True})
     auto = ProposalSettings(**{**grid_settings(per_side), "prompts": "auto"})
     plain = LoadedSam(_without_centres(), "mini", "", auto)

@@ -31,7 +31,7 @@ def measure(context: Context) -> list[Row]:
 
     The reference is the exact mode, which the row ``exact`` compares with segment-anything mask by mask.
     """
-    count, per_side = (4, 12) if context.quick else (52, 32)
+    count, per_side = (4, 12) if context.quick else (52, 16)
     shares = []
     for rgb in pictures(count, context.data):
         reference = propose(rgb, ProposalSettings(**{**grid_settings(per_side), "exact": True}))

@@ -13,6 +13,8 @@ from napari_slip.errors import InputError, ModelError
 from napari_slip.models.cards import normalisation, read_card, read_json
 from napari_slip.models.devices import resolve_device
 from napari_slip.models.hub import WEIGHT_FILES, fetch_folder, is_hub_name
+from napari_slip.models.memory import fitting, in_chunks, sparing
+from napari_slip.models.precision import bfloat16_pays
 from napari_slip.models.stopping import stoppable
 from napari_slip.models.weights import read_state, sha256_of
 from napari_slip.progress import Progress
@@ -26,8 +28,14 @@ if TYPE_CHECKING:
 
     from napari_slip.models.protocols import EncoderCard
 
-BATCH = 32
+BATCH = 16
 """Pictures or sentences that go through the network at once; a larger batch is no faster on a processor."""
+
+MOST = 256
+"""Pictures that go through it at once on any device."""
+
+WIDE = 512
+"""Width of a transformer from which on half precision is worth what it changes; mini is not so wide."""
 
 
 class HuggingFaceClip:
@@ -51,9 +59,8 @@ class HuggingFaceClip:
         self.network = network
         self.tokenizer = tokenizer
         self._card = card
-        self._device = next(network.parameters()).device
-        self._mean = torch.tensor(card.mean, device=self._device).view(3, 1, 1) * 255
-        self._std = torch.tensor(std, device=self._device).view(3, 1, 1) * 255
+        self._mean = torch.tensor(card.mean).view(3, 1, 1) * 255
+        self._std = torch.tensor(std).view(3, 1, 1) * 255
 
     @property
     def card(self) -> EncoderCard:
@@ -89,15 +96,28 @@ class HuggingFaceClip:
             raise InputError(
                 f"Pictures of shape {pictures.shape} were given, but (N, {side}, {side}, 3) is expected."
             )
-        embeddings = []
+        every = torch.from_numpy(np.require(pictures, requirements=["C", "W"]))
         with torch.inference_mode(), stoppable(self.network.vision_model.encoder, progress or Progress()):
-            for start in range(0, len(pictures), BATCH):
-                batch = torch.from_numpy(
-                    np.require(pictures[start : start + BATCH], requirements=["C", "W"])
-                ).to(self._device)
-                scaled = (batch.permute(0, 3, 1, 2).float() - self._mean) / self._std
-                embeddings.append(_unit(self.network.get_image_features(pixel_values=scaled).pooler_output))
-        return self._stack(embeddings)
+            return sparing(self.network, self._card.name, lambda: self._stack(self._look(every)))
+
+    def _look(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """Embed pictures, (N, S, S, 3), in as many pieces as the device needs."""
+        device = self.network.device
+        vision: Any = self.network.config.vision_config
+        tokens = (vision.image_size // vision.patch_size) ** 2 + 1
+        # a block's input, normalised input, queries, keys, values and hidden layer, in float32
+        each = 4 * tokens * (6 * vision.hidden_size + 2 * vision.intermediate_size)
+        halved = vision.hidden_size >= WIDE and bfloat16_pays(device)
+        embeddings: list[torch.Tensor] = []
+
+        def look(batch: torch.Tensor) -> None:
+            scaled = (batch.to(device).permute(0, 3, 1, 2) - self._mean.to(device)) / self._std.to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=halved):
+                features = self.network.get_image_features(pixel_values=scaled).pooler_output
+            embeddings.append(_unit(features))
+
+        in_chunks(pictures, fitting(device, each, on_processor=BATCH, most=MOST), look)
+        return embeddings
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as (N, D) float32 rows of unit length; what is too long for the network is cut off."""
@@ -109,7 +129,7 @@ class HuggingFaceClip:
                 longest = max(map(len, ids))
                 # Filled up with the end token: attention is causal, so what follows the first is not seen.
                 filled = [row + row[-1:] * (longest - len(row)) for row in ids]
-                tokens = torch.tensor(filled, device=self._device)
+                tokens = torch.tensor(filled, device=self.network.device)
                 embeddings.append(_unit(self.network.get_text_features(input_ids=tokens).pooler_output))
         return self._stack(embeddings)
 

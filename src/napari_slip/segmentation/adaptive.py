@@ -23,6 +23,10 @@ STRIDES = (2, 1)
 SMALL = 8.0
 """A mask settles the points on it if it is no larger than a square of so many cells of the round's grid."""
 
+SURE = 0.8
+"""Predicted IoU from which on a mask settles the points on it: where the model doubts, another point on the
+same object often gives the better mask."""
+
 
 def rounds(per_side: int) -> list[Tensor]:
     """Split the points of a grid into rounds, the coarsest first.
@@ -64,8 +68,10 @@ class Settled:
         self.smallest = torch.full((side, side), torch.inf)
 
     def add(self, candidates: Sequence[Candidate]) -> None:
-        """Remember masks that have passed the filters."""
+        """Remember those masks that the model is sure of."""
         for candidate in candidates:
+            if candidate.predicted_iou < SURE:
+                continue
             (x, y), (height, width) = candidate.part.corner, candidate.part.logits.shape
             mask = (candidate.part.logits > self.threshold).cpu()
             window = self.smallest[y : y + height, x : x + width]

@@ -9,8 +9,8 @@ import torch
 from segment_anything.modeling import ImageEncoderViT
 from segment_anything.utils.transforms import ResizeLongestSide
 
+from napari_slip.models.precision import bfloat16_pays
 from napari_slip.models.stopping import stoppable
-from napari_slip.segmentation.precision import bfloat16_pays
 from napari_slip.segmentation.protocols import Tile
 from napari_slip.segmentation.vit import run_vit
 

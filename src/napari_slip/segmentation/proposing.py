@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_slip.models.memory import in_chunks
 from napari_slip.models.mini.sam import MiniSam
 from napari_slip.segmentation import adaptive
 from napari_slip.segmentation.candidates import Judge, suppress
-from napari_slip.segmentation.chunks import chunk_size, in_chunks
+from napari_slip.segmentation.chunks import chunk_size
 from napari_slip.segmentation.decoder import Decoder
 from napari_slip.segmentation.prompts import grid
 from napari_slip.segmentation.quick import QuickJudge

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
+from napari_slip.models.memory import sparing
 from napari_slip.segmentation.clicks import Clicks
 from napari_slip.segmentation.description import describe
 from napari_slip.segmentation.merging import merge
@@ -117,7 +117,7 @@ class SamSegmenter:
             If nothing is given, or not in these shapes.
         """
         clicks = Clicks.check(plane.shape, points, point_labels, box, mask)
-        return Refiner(self.network, self._here(plane)).refine(clicks)
+        return self._sparing(lambda: Refiner(self.network, self._here(plane)).refine(clicks))
 
     def _propose(self, plane: EncodedPlane, settings: ProposalSettings, progress: Progress) -> Segments:
         if settings.exact and not plane.exact:
@@ -145,16 +145,4 @@ class SamSegmenter:
         return replace(plane, tiles=tuple(tiles))
 
     def _sparing(self, work: Callable[[], T]) -> T:
-        """Do some work, on the processor if the GPU's memory does not suffice even for the least of it."""
-        try:
-            return work()
-        except torch.OutOfMemoryError:
-            if self.network.device.type == "cpu":
-                raise
-            warnings.warn(
-                f"The GPU has too little free memory for {self.name}: it runs on the processor from now on.",
-                stacklevel=3,
-            )
-            self.network.to("cpu")
-            torch.cuda.empty_cache()
-            return work()
+        return sparing(self.network, self.name, work)
