@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -15,17 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
-
-
-class Movable(Protocol):
-    """A network that says where it is and can be moved."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it is."""
-
-    def to(self, device: Any) -> Any:
-        """Move it."""
 
 
 def fitting(device: torch.device, bytes_each: int, *, on_processor: int, most: int) -> int:
@@ -81,15 +70,15 @@ def in_chunks(items: Tensor, size: int, work: Callable[[Tensor], None]) -> None:
             done += size
 
 
-def sparing(network: Movable, name: str, work: Callable[[], T]) -> T:
+def sparing(network: Any, name: str, work: Callable[[], T]) -> T:
     """Do some work with a network, on the processor if a GPU's memory does not suffice for the least of it.
 
     The network stays on the processor, so that there is one notice and not one for each image.
 
     Parameters
     ----------
-    network : Movable
-        What the work is done with.
+    network : Module
+        What the work is done with; it says on which `device` it is.
     name : str
         Of the network, for the notice.
     work : callable
