@@ -114,14 +114,14 @@ def test_a_dock_that_is_opened_again_finds_everything(dock, engine, qtbot):
 def test_a_damaged_session_is_told_kept_and_begun_anew(dock, engine, qtbot, told):
     ask(dock, "red", qtbot)
     dock.desk.save()
-    path = next(_sessions.folder().glob("*.npz"))
+    path = next(_sessions.folder().glob("*.slip"))
     dock.dispose()
     _sessions._open.clear()
     path.write_bytes(b"not a session")
     with pytest.raises(InputError, match="holds no session"):
         _sessions.open_session(path.stem, (96, 128), dock.desk.memory.classes)
-    assert path.with_suffix(".damaged.npz").read_bytes() == b"not a session"
-    assert not _sessions.open_session(path.stem, (96, 128), dock.desk.memory.classes).objects
+    assert path.with_suffix(".damaged.slip").read_bytes() == b"not a session"
+    assert not _sessions.open_session(path.stem, (96, 128), dock.desk.memory.classes).session.objects
 
 
 def test_two_docks_share_one_session_and_one_pair_of_layers(dock, engine, qtbot):
@@ -209,7 +209,7 @@ def test_three_classes_on_five_pictures_with_the_keyboard_alone(viewer, engine, 
         assert sorted(o.class_name for o in session.objects.values()) == ["blue", "green", "red"]
         assert {o.status for o in session.objects.values()} == {"accepted"}
     dock.dispose()
-    assert len(list(_sessions.folder().glob("*.npz"))) == 5
+    assert len(list(_sessions.folder().glob("*.slip"))) == 5
 
 
 def test_what_is_remembered_from_a_fresh_start_needs_no_engine(viewer):

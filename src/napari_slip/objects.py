@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 Status = Literal["predicted", "accepted", "corrected", "rejected"]
 
 
+@dataclass(frozen=True)
+class Pointing:
+    """What a person pointed at to shape a mask, in pixels of the plane.
+
+    Parameters
+    ----------
+    points : tuple of (x, y, sign)
+        In the order of the clicks; the sign is 1 for "this" and 0 for "not this".
+    box : (x0, y0, x1, y1), optional
+        Around the object.
+    """
+
+    points: tuple[tuple[float, float, int], ...] = ()
+    box: tuple[float, float, float, float] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Object:
     """One thing in the image.
@@ -41,6 +57,8 @@ class Object:
         Calibrated score of the match, 0..1; None if it was drawn by hand.
     track : int, optional
         Of linked objects, one on each plane, that are the same thing; None for an object that stands alone.
+    pointing : Pointing, optional
+        The clicks and the box that made the mask what it is.
     """
 
     id: int
@@ -52,6 +70,7 @@ class Object:
     segment: int | None = None
     score: float | None = None
     track: int | None = None
+    pointing: Pointing | None = None
 
     @property
     def label(self) -> int:
@@ -79,6 +98,20 @@ class Object:
         """Return the object with a mask on the plane, (H, W) bool, in place of its own."""
         x0, y0, x1, y1 = mask_extent(mask)
         return replace(self, crop=mask[y0:y1, x0:x1].copy(), origin=(x0, y0))
+
+
+def shared_pixels(one: Object, other: Object) -> int:
+    """Return how many pixels two objects of one plane share, also where one hides the other."""
+    (x0, y0), (x1, y1) = one.origin, other.origin
+    (h0, w0), (h1, w1) = one.crop.shape, other.crop.shape
+    left, top, right, bottom = max(x0, x1), max(y0, y1), min(x0 + w0, x1 + w1), min(y0 + h0, y1 + h1)
+    if left >= right or top >= bottom:
+        return 0
+    both = (
+        one.crop[top - y0 : bottom - y0, left - x0 : right - x0]
+        & other.crop[top - y1 : bottom - y1, left - x1 : right - x1]
+    )
+    return int(both.sum())
 
 
 def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[np.uint32]:

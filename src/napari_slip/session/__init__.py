@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from napari_slip.session.autosave import Autosave
 from napari_slip.session.classes import PALETTE, ClassList, SlipClass
+from napari_slip.session.editing import Edit
+from napari_slip.session.history import State
+from napari_slip.session.saving import Contents
 from napari_slip.session.session import Session
 
-__all__ = ["PALETTE", "ClassList", "Session", "SlipClass"]
+__all__ = ["PALETTE", "Autosave", "ClassList", "Contents", "Edit", "Session", "SlipClass", "State"]

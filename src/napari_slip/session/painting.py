@@ -60,7 +60,7 @@ def absorb_painting(
             continue
         mask = (thing.mask(drawn.shape) & ~touched) | (touched & (painted == thing.label))
         if mask.any():
-            after[thing.label] = replace(thing.with_mask(mask), status="corrected")
+            after[thing.label] = replace(thing.with_mask(mask), status="corrected", score=None)
         else:
             del after[thing.label]
     for label in new:

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import threading
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
 from psygnal import Signal
+from scipy.ndimage import find_objects
 
 from napari_slip.errors import InputError
 from napari_slip.objects import Object, Status, draw_objects
-from napari_slip.session.classes import ClassList
+from napari_slip.session.editing import Edit
+from napari_slip.session.history import History, State, Step
 from napari_slip.session.painting import absorb_painting
-from napari_slip.session.saving import read_session, write_session
+from napari_slip.session.predicting import predict
+from napari_slip.session.saving import Contents, read_session, write_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_slip.matching import Match
-
-UNDO_STEPS = 200
-"""Decisions that can be taken back; the states share their masks, so that each costs little."""
-
-
-@dataclass(frozen=True)
-class _State:
-    classes: ClassList = field(default_factory=ClassList)
-    objects: Mapping[int, Object] = field(default_factory=dict)
+    from napari_slip.session.classes import ClassList
 
 
 class Session:
@@ -48,10 +44,14 @@ class Session:
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = shape
-        self._state = _State()
-        self._past: list[_State] = []
-        self._future: list[_State] = []
+        self.settings: dict[str, Any] = {}
+        """What it was worked with, as plain values: kept in the file and not interpreted."""
+        self.damage = ""
+        """What of its file could not be read, in a sentence."""
+        self._state = State()
+        self._history = History()
         self._next_id = 1
+        self._lock = threading.Lock()
 
     @property
     def classes(self) -> ClassList:
@@ -67,7 +67,7 @@ class Session:
                 "delete them before it goes."
             )
         kept = {i: o for i, o in self._state.objects.items() if o.class_name in classes}
-        self._commit(_State(classes, kept))
+        self._commit(State(classes, kept))
 
     @property
     def objects(self) -> Mapping[int, Object]:
@@ -81,39 +81,23 @@ class Session:
             i: replace(o, class_name=new_name.strip()) if o.class_name == name else o
             for i, o in self._state.objects.items()
         }
-        self._commit(_State(classes, renamed))
+        self._commit(State(classes, renamed))
 
     def predict(self, match: Match, plane: tuple[int, ...] = ()) -> None:
         """Put a match's accepted segments in place of the earlier predictions of its classes on a plane.
 
-        What a person accepted, corrected or rejected stays; a segment that is already such an
-        Object of the class is not predicted again, and one that was predicted before keeps its track. Classes
-        that are new are added.
+        What a person accepted, corrected or rejected stays, and where it lies nothing of its class is
+        predicted again. What was predicted before keeps its id and its track. Classes that are new are added.
         """
         classes = self.classes
         for name in match.names:
             if name not in classes:
                 classes = classes.add(name)
-        kept = {
-            i: o
-            for i, o in self._state.objects.items()
-            if not (o.status == "predicted" and o.plane == plane and o.class_name in match.names)
-        }
-        decided = {
-            (o.class_name, o.segment) for o in kept.values() if o.plane == plane and o.segment is not None
-        }
-        tracks = {
-            (o.class_name, o.segment): o.track for o in self._state.objects.values() if o.plane == plane
-        }
-        accepted = match.accepted()
-        for column, name in enumerate(match.names):
-            for row in accepted[:, column].nonzero()[0]:
-                if (name, int(row) + 1) not in decided:
-                    new = self._predicted(match, int(row), column, plane)
-                    kept[new.id] = replace(new, track=tracks.get((name, int(row) + 1)))
+        objects = predict(self._state.objects, match, plane, self._next_id)
+        if classes == self.classes and list(objects.items()) == list(self._state.objects.items()):
+            return
         # a prediction is no decision: it is not a step of its own to undo
-        self._state = _State(classes, kept)
-        self.changed.emit()
+        self._put(State(classes, objects))
 
     def accept(self, ids: Iterable[int]) -> None:
         """Keep predictions, whatever is matched later."""
@@ -131,7 +115,73 @@ class Session:
     def delete(self, ids: Iterable[int]) -> None:
         """Delete objects."""
         gone = {self._object(i).id for i in ids}
-        self._commit(_State(self.classes, {i: o for i, o in self._state.objects.items() if i not in gone}))
+        self._commit(State(self.classes, {i: o for i, o in self._state.objects.items() if i not in gone}))
+
+    def apply(self, edit: Edit) -> list[int]:
+        """Do what an edit says, in one step to undo; returns the ids of what was changed or made.
+
+        Raises
+        ------
+        InputError
+            If it speaks of an object that is not there any more.
+        """
+        objects = dict(self._state.objects)
+        for i in (*edit.removed, *(thing.id for thing in edit.changed if thing.id)):
+            del objects[self._object(i).id]
+        ids, free = [], self._next_id
+        for thing in edit.changed:
+            i = thing.id or free
+            free = max(free, i + 1)
+            objects[i] = replace(thing, id=i)
+            ids.append(i)
+        names = dict.fromkeys(thing.class_name for thing in edit.changed)
+        classes = self.classes
+        for name in names:
+            classes = classes if name in classes else classes.add(name)
+        if edit.changed or edit.removed:
+            self._commit(State(classes, dict(sorted(objects.items()))))
+        return ids
+
+    def rescore(self, scores: Mapping[Object, float]) -> None:
+        """Note what a match says of objects as they are now; no step to undo, and late answers are dropped.
+
+        Parameters
+        ----------
+        scores : mapping from Object to float
+            Calibrated, 0..1.
+        """
+        now = self._state.objects
+        known = {o.id: replace(o, score=score) for o, score in scores.items() if now.get(o.id) is o}
+        if known:
+            self._put(State(self.classes, {**now, **known}))
+
+    def adopt(
+        self,
+        labels: NDArray[Any],
+        plane: tuple[int, ...] = (),
+        class_name: str = "object",
+        status: Status = "accepted",
+    ) -> list[int]:
+        """Make an object of each label of a picture, (H, W) of integers, in one step; returns their ids.
+
+        Raises
+        ------
+        InputError
+            If the picture has another shape than the planes of the session.
+        """
+        if labels.shape != self.shape:
+            raise InputError(
+                f"The label picture is {labels.shape}, but the planes of this session are {self.shape}."
+            )
+        things = []
+        values, dense = np.unique(labels, return_inverse=True)  # ids of other programs can be far apart
+        dense = dense.reshape(labels.shape)
+        for value, window in enumerate(find_objects(dense + 1), 0):
+            if values[value] > 0:
+                rows, columns = window
+                crop = dense[window] == value
+                things.append(Object(0, class_name, status, crop, (columns.start, rows.start), plane))
+        return self.apply(Edit(tuple(things)))
 
     def link(self, groups: Iterable[Iterable[int]]) -> None:
         """Make each group of objects one track; a group of one stands alone again. One step to undo.
@@ -218,12 +268,25 @@ class Session:
         painted = absorb_painting(here, drawn, labels, name, plane, tracks, free)
         kept = {**elsewhere, **{o.id: o for o in painted.values()}}
         self._next_id = max([self._next_id, *(i + 1 for i in kept)])
-        self._commit(_State(classes, kept))
+        self._commit(State(classes, kept))
         return True
 
     def picture(self, plane: tuple[int, ...] = ()) -> NDArray[np.uint32]:
         """Draw a plane's Objects by their labels, (H, W) uint32, the smaller in front."""
         return draw_objects((o for o in self._state.objects.values() if o.plane == plane), self.shape)
+
+    def counts(self) -> pd.DataFrame:
+        """How many objects there are: one row for each class and plane, one column for each status."""
+        table = self.table()[["class", "plane", "status"]]
+        index = pd.MultiIndex.from_frame(table[["class", "plane"]])
+        counted = pd.crosstab(index, table["status"].to_numpy()) if len(table) else pd.DataFrame()
+        return counted.reindex(columns=list(get_args(Status)), fill_value=0)
+
+    def unsure(self) -> list[int]:
+        """Ids of what is still predicted, over all planes, the least sure first."""
+        waiting = [o for o in self._state.objects.values() if o.status == "predicted"]
+        waiting.sort(key=lambda o: (abs((0.5 if o.score is None else o.score) - 0.5), o.plane, o.id))
+        return [o.id for o in waiting]
 
     def table(self) -> pd.DataFrame:
         """One row per Object."""
@@ -236,23 +299,51 @@ class Session:
 
     def undo(self) -> bool:
         """Take the last decision back; returns whether there was one."""
-        return self._travel(self._past, self._future)
+        return self._travel(self._history.undo)
 
     def redo(self) -> bool:
         """Bring back what `undo` took; returns whether there was anything."""
-        return self._travel(self._future, self._past)
+        return self._travel(self._history.redo)
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """How many steps can be undone, and redone."""
+        return len(self._history.past), len(self._history.future)
+
+    def contents(self) -> Contents:
+        """Return everything that is saved, as it is now; may be asked from another thread."""
+        with self._lock:
+            return Contents(
+                self.shape,
+                self._state,
+                self._next_id,
+                History(self._history.past, self._history.future),
+                dict(self.settings),
+            )
 
     def save(self, path: Path) -> None:
-        """Write the session to a file, whole or not at all; the undo history is not kept."""
-        write_session(path, self.shape, self.classes, self._state.objects, self._next_id)
+        """Write the session to a file, with what can be undone, whole or not at all."""
+        write_session(path, self.contents())
 
     @classmethod
     def load(cls, path: Path) -> Session:
-        """Read a session that `save` wrote."""
-        shape, classes, objects, next_id = read_session(path)
-        session = cls(shape)
-        session._state = _State(classes, objects)
-        session._next_id = next_id
+        """Read a session that `save` wrote; `damage` says what of it is lost, if anything is.
+
+        Raises
+        ------
+        InputError
+            If there is nothing of a session in it, or a later version wrote it.
+        """
+        found, damage = read_session(path)
+        return cls.of(found, damage)
+
+    @classmethod
+    def of(cls, contents: Contents, damage: str = "") -> Session:
+        """Make a session of what another had, or of what a file holds."""
+        session = cls(contents.shape)
+        session.settings, session.damage = dict(contents.settings), damage
+        session._state, session._history = contents.state, contents.history
+        session._next_id = max([contents.next_id, *(i + 1 for i in contents.state.objects)])
         return session
 
     def _own_labels(self, picture: NDArray[np.uint32], taken: set[int]) -> NDArray[np.uint32]:
@@ -262,21 +353,6 @@ class Session:
             picture = np.where(picture == label, np.uint32(free), picture)
             free += 1
         return picture
-
-    def _predicted(self, match: Match, row: int, column: int, plane: tuple[int, ...]) -> Object:
-        x0, y0 = (int(edge) for edge in match.segments.boxes[row, :2])
-        new = Object(
-            id=self._next_id,
-            class_name=match.names[column],
-            status="predicted",
-            crop=match.segments.masks.crop(row),
-            origin=(x0, y0),
-            plane=plane,
-            segment=row + 1,
-            score=float(match.calibrated[row, column]),
-        )
-        self._next_id += 1
-        return new
 
     def _decided(self) -> list[Object]:
         return [o for o in self._state.objects.values() if o.status in ("accepted", "corrected")]
@@ -293,18 +369,28 @@ class Session:
 
     def _change(self, changes: Mapping[int, Object]) -> None:
         if changes:
-            self._commit(_State(self.classes, {**self._state.objects, **changes}))
+            self._commit(State(self.classes, {**self._state.objects, **changes}))
 
-    def _commit(self, state: _State) -> None:
-        self._past = [*self._past[-UNDO_STEPS + 1 :], self._state]
-        self._future.clear()
-        self._state = state
+    def _commit(self, state: State) -> None:
+        step = Step.between(self._state, state)
+        with self._lock:
+            self._history.note(step)
+            self._enter(state)
         self.changed.emit()
 
-    def _travel(self, source: list[_State], target: list[_State]) -> bool:
-        if not source:
-            return False
-        target.append(self._state)
-        self._state = source.pop()
+    def _put(self, state: State) -> None:
+        with self._lock:
+            self._enter(state)
+        self.changed.emit()
+
+    def _travel(self, travel: Callable[[State], State | None]) -> bool:
+        with self._lock:
+            if (state := travel(self._state)) is None:
+                return False
+            self._enter(state)
         self.changed.emit()
         return True
+
+    def _enter(self, state: State) -> None:
+        self._state = state
+        self._next_id = max(self._next_id, max(state.objects, default=0) + 1)

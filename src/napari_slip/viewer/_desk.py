@@ -217,13 +217,13 @@ class Desk(QObject):
         self.memory.write()
         for sheet in self._sheets.values():
             sheet.absorb()
-            _sessions.save_session(sheet.key, sheet.workspace.session)
+            _sessions.save_session(sheet.opened)
 
     @told
     def _close(self, sheet: Sheet) -> None:
         sheet.close()
         sheet.workspace.session.changed.disconnect(self._session_changed, missing_ok=True)
-        _sessions.save_session(sheet.key, sheet.workspace.session)
+        _sessions.save_session(sheet.opened)
 
     def _start(self, sheet: Sheet, text: str = "") -> None:
         """Hand a run to the worker; the text becomes a class when the run has landed."""
@@ -298,8 +298,9 @@ class Desk(QObject):
         name = (image.unique_id, place.axes, place.channel_axis)
         if name not in self._sheets:
             key = _sessions.session_key(image, place)
-            session = _sessions.open_session(key, place.shape, self.memory.classes)
-            sheet = Sheet(self.viewer, image, place, key, session)
+            opened = _sessions.open_session(key, place.shape, self.memory.classes)
+            session = opened.session
+            sheet = Sheet(self.viewer, image, place, key, opened)
             self._sheets[name] = sheet
             self.ticked |= {c.name for c in session.classes}
             session.changed.connect(self._session_changed)
@@ -308,6 +309,9 @@ class Desk(QObject):
             sheet.workspace.shown_changed.connect(self.shown_changed.emit)
             sheet.workspace.current_changed.connect(self.current_changed.emit)
             sheet.bring_back()
+            if session.damage:
+                self.fail(f"{session.damage} The file as it was is kept beside it.")
+                session.damage = ""
         elif place.index != self._sheets[name].place.index:
             self._sheets[name].turn_to(place)
         return self._sheets[name]

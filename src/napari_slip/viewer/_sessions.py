@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+import itertools
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -12,7 +13,7 @@ import numpy as np
 import platformdirs
 
 from napari_slip.errors import SlipError
-from napari_slip.session import Session
+from napari_slip.session import Autosave, Contents, Session, State
 from napari_slip.viewer._source import layer_data
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
 SAMPLE = 4096
 """Pixels of an array in memory that tell it from others."""
 
-log = logging.getLogger(__name__)
-
-# Two docks that work on one picture work on one session.
-_open: WeakValueDictionary[str, Session] = WeakValueDictionary()
+# Two docks that work on one picture work on one session, and on one file.
+_open: WeakValueDictionary[str, Autosave] = WeakValueDictionary()
 
 
 def session_key(layer: Image, place: Place) -> str:
@@ -47,49 +46,74 @@ def folder() -> Path:
     return Path(platformdirs.user_data_dir("napari-slip", appauthor=False)) / "sessions"
 
 
-def open_session(key: str, shape: tuple[int, int], classes: ClassList) -> Session:
-    """Return the session of a picture: the one that is open, the one on disk, or a new one with `classes`.
+def open_session(key: str, shape: tuple[int, int], classes: ClassList) -> Autosave:
+    """Return the session of a picture with what saves it: one that is open, one on disk, or a new one.
+
+    A file of an earlier version is taken over and stays where it is; of a damaged one a copy is kept, and the
+    session says what is lost.
+
+    Parameters
+    ----------
+    key : str
+        Of the picture.
+    shape : (H, W)
+        Of its planes.
+    classes : ClassList
+        What a new session begins with.
 
     Raises
     ------
     SlipError
-        If the file is damaged; it is then kept under another name, and the next call begins anew.
+        If the file holds nothing of a session; it is then kept under another name, and the next call begins
+        anew. Or if a later version wrote it; then it stays as it is.
     """
-    if (known := _open.get(key)) is not None and known.shape == shape:
+    if (known := _open.get(key)) is not None and known.session.shape == shape:
         return known
-    path = folder() / f"{key}.npz"
-    if path.is_file():
+    path = folder() / f"{key}.slip"
+    before = path if path.is_file() else path.with_suffix(".npz")
+    if before.is_file():
         try:
-            session = Session.load(path)
-        except SlipError:
-            path.replace(path.with_suffix(".damaged.npz"))
+            session = Session.load(before)
+        except SlipError as error:
+            if "later version" not in str(error):
+                before.replace(_damaged(before))
             raise
+        if session.damage:
+            shutil.copy2(before, _damaged(before))
     else:
-        session = Session(shape)
-        if len(classes):
-            session.classes = classes
-    _open[key] = session
-    return session
+        session = Session.of(Contents(shape, State(classes)))
+    opened = Autosave(session, path)
+    _open[key] = opened
+    return opened
 
 
-def save_session(key: str, session: Session) -> None:
-    """Write a session to its place, unless there is nothing in it.
+def save_session(opened: Autosave) -> None:
+    """Write a session to its place if anything has changed.
 
     Raises
     ------
     SlipError
         If it cannot be written.
     """
-    path = folder() / f"{key}.npz"
-    if not session.objects and not path.exists():
-        return
     try:
-        session.save(path)
+        opened.flush()
     except OSError as error:
         raise SlipError(
-            f"The session could not be saved to {path} ({error.strerror or error}): make room and go on; "
-            "it is tried again with the next change."
+            f"The session could not be saved to {opened.path} ({error.strerror or error}): make room and go "
+            "on; it is tried again with the next change."
         ) from error
+
+
+def session_of(mark: str) -> Session | None:
+    """Return the open session that a layer of ours belongs to, by the mark in its metadata."""
+    opened = _open.get(mark.split()[0])
+    return None if opened is None else opened.session
+
+
+def _damaged(path: Path) -> Path:
+    """Return a free name for what is kept of a damaged file."""
+    names = (path.with_suffix(f".damaged{n or ''}{path.suffix}") for n in itertools.count())
+    return next(name for name in names if not name.exists())
 
 
 def _sample(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

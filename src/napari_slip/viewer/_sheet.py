@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Labels
 
-    from napari_slip.session import Session
+    from napari_slip.session import Autosave
     from napari_slip.viewer._layers import Role
     from napari_slip.viewer._source import Place
 
@@ -35,26 +35,27 @@ class Sheet:
         The plane on screen.
     key : str
         Of the session.
-    session : Session
-        Classes and Objects.
+    opened : Autosave
+        Saves its session.
     """
 
     drawn = Signal(object)
     """One of our layers, after it was drawn."""
 
-    def __init__(self, viewer: napari.Viewer, image: Image, place: Place, key: str, session: Session) -> None:
+    def __init__(self, viewer: napari.Viewer, image: Image, place: Place, key: str, opened: Autosave) -> None:
         self.viewer = viewer
         self.image = image
         self.place = place
         self.key = key
         self.contour = False
-        self.workspace = Workspace(session)
+        self.opened = opened
+        self.workspace = Workspace(opened.session)
         self.workspace.plane = place.index
         self.layers = ResultLayers(viewer, image, key)
         self.workspace.plane_changed.connect(self._show_plane)
         self.workspace.shown_changed.connect(self._show_selection)
         self.workspace.current_changed.connect(self._show_current)
-        session.changed.connect(self._show_objects)
+        opened.session.changed.connect(self._show_objects)
 
     @property
     def pixel_area(self) -> tuple[float, str]:
