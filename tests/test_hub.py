@@ -30,7 +30,7 @@ def saved(tmp_path_factory) -> Path:
 def test_a_hub_that_cannot_be_reached(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
-        ModelError, match=r"nobody/no-such-clip is not in the cache and could not be downloaded"
+        ModelError, match=r"nobody/no-such-clip is not on this machine .* .HF_HUB_OFFLINE is set."
     ):
         load_clip("nobody/no-such-clip")
 
@@ -133,11 +133,11 @@ def test_a_download_can_be_stopped_and_tried_again(hub):
 
 
 def test_a_name_that_the_hub_does_not_know(hub):
-    with pytest.raises(ModelError, match=r"no model 'nobody/clip' on the hub"):
+    with pytest.raises(ModelError, match=r"nobody/clip .* .the hub has no such model that may be read"):
         load_clip("nobody/clip")
 
 
 def test_a_model_of_the_hub_without_weights(hub):
     del hub.files["model.safetensors"]
-    with pytest.raises(ModelError, match=r"has no model\.safetensors or pytorch_model\.bin"):
+    with pytest.raises(ModelError, match=r"it has no model\.safetensors or pytorch_model\.bin"):
         load_clip("somebody/clip")

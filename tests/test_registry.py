@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_slip import models
-from napari_slip.models import PRESETS, WEIGHTS, EncoderCard, known_words, unknown_words
+from napari_slip.errors import InputError, ModelError
+from napari_slip.models import EncoderCard, known_models, known_words, unknown_words
+from napari_slip.models.adding import describe
+from napari_slip.models.registry import Entry, add_entry, as_toml, drop_entry, read_entry
 
 
 def card(*vocabulary: str) -> EncoderCard:
@@ -14,7 +20,7 @@ def card(*vocabulary: str) -> EncoderCard:
 
 
 def test_names_and_cards_come_without_torch():
-    code = "import sys, napari_slip.models as m; m.PRESETS, m.known_words; print(*sys.modules)"
+    code = "import sys, napari_slip.models as m; m.known_models(), m.known_words; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "transformers"} & set(done.stdout.split())
 
@@ -26,29 +32,123 @@ def test_whatever_is_promised_is_there():
 
 
 def test_the_default_needs_no_download_and_all_others_say_what_they_cost():
-    assert next(iter(PRESETS)) == "mini"
-    assert [name for name, preset in PRESETS.items() if not preset.needs_download] == ["mini"]
-    for name, preset in PRESETS.items():
+    presets = known_models().presets
+    assert next(iter(presets)) == "mini"
+    assert [name for name, preset in presets.items() if not preset.needs_download] == ["mini"]
+    for name, preset in presets.items():
         assert preset.size_mb > 0, name
         assert preset.licence, name
         assert preset.title, name
 
 
 def test_every_preset_names_models_that_exist():
-    for preset in PRESETS.values():
-        assert preset.sam == "mini" or preset.sam in WEIGHTS
-        assert preset.clip == "mini" or "/" in preset.clip
+    known = known_models()
+    for name, preset in known.presets.items():
+        assert {preset.sam, preset.clip} <= {entry.name for entry in known.named(name)}
+    # a model that shares another's image encoder is not whole without it
+    assert [entry.name for entry in known.named("clip_multilingual")] == ["clip_multilingual", "clip_b32"]
 
 
-def test_weights_are_told_apart_by_their_hashes():
-    hashes = [weights.sha256 for weights in WEIGHTS.values()]
-    assert len(set(hashes)) == len(hashes)
-    for weights in WEIGHTS.values():
-        assert len(bytes.fromhex(weights.sha256)) == 32
-        assert weights.url.startswith("https://")
-        assert weights.url.endswith(weights.file)
-        # what a SAM of that many numbers of four bytes weighs
-        assert weights.size > 300e6
+@pytest.mark.parametrize("entry", known_models().models.values(), ids=lambda entry: entry.name)
+def test_every_model_says_where_it_comes_from_and_what_it_may_be_used_for(entry):
+    assert entry.size > 1e6
+    assert entry.licence not in ("", "not stated")
+    assert entry.title
+    assert entry.good_at
+    assert entry.paper
+    assert entry.file
+    assert entry.shipped or entry.repository.count("/") == 1 or entry.address.startswith("https://")
+    assert not entry.sha256 or len(bytes.fromhex(entry.sha256)) == 32
+    # a hash of a file that may be exchanged under its name would only ever fail
+    assert not (entry.repository and entry.sha256) or len(entry.revision) == 40
+
+
+def test_no_two_models_have_one_hash():
+    hashes = [entry.sha256 for entry in known_models().models.values() if entry.sha256]
+    assert len(set(hashes)) == len(hashes) > 5
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_SLIP_MODELS", str(tmp_path))
+    return tmp_path
+
+
+words = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=30)
+
+
+@given(
+    title=words,
+    licence=words.filter(bool),
+    sha256=st.sampled_from(["", "a" * 64]),
+    size=st.integers(0, 10**12),
+)
+def test_a_model_is_read_as_it_was_written(title, licence, sha256, size):
+    entry = Entry(name="our.own-1", kind="sam", source="/a path/'x\".pth", title=title, licence=licence)
+    entry = replace(entry, sha256=sha256, size=size, also=("*.json", "a b.txt"))
+    assert read_entry(as_toml(entry)) == entry
+
+
+def test_a_name_of_ones_own_is_known_until_it_is_dropped(folder):
+    checkpoint = folder / "weights.pth"
+    checkpoint.write_bytes(b"x")
+    for name in ("ours", "theirs"):
+        add_entry(describe(name, str(checkpoint), kind="sam"))
+    known = known_models()
+    assert known.get("sam", "ours").source == str(checkpoint)
+    assert next(iter(known.presets)) == "mini"
+    with pytest.raises(InputError, match=r"'ours' is taken: choose another name"):
+        add_entry(describe("ours", str(checkpoint), kind="sam"))
+    assert drop_entry(known.get("sam", "ours"))
+    assert known_models().get("sam", "ours") is None
+    assert known_models().get("sam", "theirs") is not None
+
+
+def test_a_pair_of_ones_own_can_be_asked_for(folder):
+    (folder / "models.toml").write_text(
+        '[sam.ours]\nsource = "/x.pth"\n\n[presets.lab]\nsam = "ours"\nclip = "mini"\n', encoding="utf-8"
+    )
+    preset = known_models().presets["lab"]
+    assert (preset.sam, preset.clip, preset.needs_download) == ("ours", "mini", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[sam.ours", "models.toml is no list of models"),
+        ("[sam.ours]\n", "sam.ours says no source"),
+        ("[sam.ours]\nsource = 3\n", "sam.ours has source = 3"),
+        ('[sam.ours]\nsource = "x"\ncolour = "red"\n', "sam.ours has colour = 'red'"),
+        ('[sam.ours]\nsource = "x"\nfile = "../x"\n', "a file that is no plain name"),
+        ('[sam.ours]\nsource = "x"\nsha256 = "12"\n', "a sha256 that is no 64 hexadecimal digits"),
+        ("[models.ours]\n", "unknown table models"),
+    ],
+)
+def test_a_list_of_ones_own_that_cannot_be_read_is_a_sentence(folder, text, message):
+    (folder / "models.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ModelError, match=message):
+        known_models()
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "kind", "sha256", "message"),
+    [
+        ("two words", "owner/name", "clip", "", "is no name for a model: expected letters"),
+        ("vit_b", "owner/name", "sam", "", "'vit_b' is taken"),
+        ("ours", "/nowhere/at/all.pth", "sam", "", "is no source of a model: expected a path that exists"),
+        ("ours", "https://x.org/clip.zip", "sam", "", "is no address of a checkpoint"),
+        ("ours", "owner/name", "vision", "", "'vision' is no kind of model: expected sam or clip"),
+        ("ours", "owner/name", "sam", "12", "'12' is no SHA-256"),
+    ],
+)
+def test_what_cannot_be_added_is_a_sentence(folder, name, source, kind, sha256, message):
+    with pytest.raises(InputError, match=message):
+        add_entry(describe(name, source, kind=kind, sha256=sha256))
+
+
+def test_what_nothing_is_called_is_a_sentence():
+    with pytest.raises(InputError, match=r"No model is called 'sam9': expected one of mini, mobile, vit_b"):
+        known_models().named("sam9")
 
 
 def test_the_words_that_a_model_has_never_seen():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import os
-import threading
 from types import SimpleNamespace
 
 import pytest
@@ -14,13 +12,11 @@ from models import tiny_sam
 from safetensors.torch import save_file
 from segment_anything import sam_model_registry
 
-from napari_slip.errors import Cancelled, InputError, ModelError
+from napari_slip.errors import InputError, ModelError
 from napari_slip.models import sam as sam_module
 from napari_slip.models.devices import resolve_device
-from napari_slip.models.registry import Weights
+from napari_slip.models.registry import known_models
 from napari_slip.models.sam import load_sam
-from napari_slip.models.weights import fetch, sha256_of
-from napari_slip.progress import Progress
 
 
 @pytest.fixture
@@ -127,90 +123,16 @@ def test_a_pickle_that_runs_a_program_does_not(checkpoint, tmp_path, monkeypatch
 
 
 @pytest.fixture
-def server():
-    """Serve one file, under /weights.pth, on this machine; /slow.pth comes in small pieces."""
-    content = b"weights" * 50_000
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            if self.path == "/missing.pth":
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2] if self.path == "/cut.pth" else content)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        digest = hashlib.sha256(content).hexdigest()
-        root = f"http://127.0.0.1:{running.server_port}"
-        yield lambda name, sha256=digest: Weights("w.pth", f"{root}/{name}.pth", sha256, len(content))
-        running.shutdown()
-        thread.join()
-
-
-@pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("NAPARI_SLIP_MODELS", str(tmp_path / "models"))
     return tmp_path / "models"
 
 
-def test_weights_are_downloaded_once(server, folder):
-    told = []
-    path = fetch(server("weights"), Progress(lambda *step: told.append(step)))
-    assert path == folder / "w.pth"
-    assert sha256_of(path) == "sha256:" + server("weights").sha256
-    assert [p.name for p in folder.iterdir()] == ["w.pth"]
-    assert told[-1][0] == "download"
-    assert told[-1][1] == told[-1][2] == path.stat().st_size
-    before = len(told)
-    assert (
-        fetch(server("missing"), Progress(lambda *step: told.append(step))) == path
-    )  # it is there: no one is asked
-    assert len(told) == before
-
-
-@pytest.mark.parametrize(
-    ("name", "sha256", "message"),
-    [
-        ("weights", "0" * 64, "gave a file whose hash is not the known one"),
-        ("cut", None, "w.pth .* could not be downloaded"),
-        (
-            "missing",
-            None,
-            "w.pth .* is not in .* and could not be downloaded .*404.*: fetch http.* and put the file",
-        ),
-    ],
-)
-def test_a_download_that_goes_wrong_leaves_nothing_behind(server, folder, name, sha256, message):
-    weights = server(name) if sha256 is None else server(name, sha256)
-    with pytest.raises(ModelError, match=message):
-        fetch(weights)
-    assert not list(folder.iterdir())
-
-
-def test_without_a_network_the_sentence_says_where_to_put_the_file(folder):
-    nowhere = Weights("w.pth", "http://127.0.0.1:9/w.pth", "0" * 64, 375_000_000)
-    with pytest.raises(ModelError, match=r"w.pth \(375 MB\) is not in .*models and could not be downloaded"):
-        fetch(nowhere)
-
-
-def test_a_download_can_be_stopped(server, folder):
-    progress = Progress(lambda *_: progress.cancel())
-    with pytest.raises(Cancelled):
-        fetch(server("weights"), progress)
-    assert not list(folder.iterdir())
-
-
-def test_a_name_finds_its_file(folder, small_vit_b, monkeypatch):
+def test_a_name_finds_its_file_and_compares_it(folder, small_vit_b, monkeypatch):
     folder.mkdir()
-    torch.save(tiny_sam().state_dict(), folder / sam_module.WEIGHTS["vit_b"].file)
-    assert load_sam("vit_b", device="cpu").name == "vit_b"
+    torch.save(tiny_sam().state_dict(), folder / known_models().models["sam", "vit_b"].file)
+    with pytest.raises(ModelError, match=r"weights of vit_b are not those that were published"):
+        load_sam("vit_b", device="cpu")
 
 
 def test_auto_is_the_best_that_is_there(monkeypatch):

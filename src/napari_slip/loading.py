@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
-from napari_slip.models import PRESETS, load_clip, load_sam
+from napari_slip.models import known_models, load_clip, load_sam
 from napari_slip.pipeline import Slip
 from napari_slip.segmentation import SamSegmenter
 
@@ -33,10 +33,10 @@ def load(
         A preset that names both, e.g. ``"mini"`` (the default when nothing is named), which is part of
         this package and needs no download.
     sam : str, optional
-        ``"vit_b"``, ``"vit_l"``, ``"vit_h"``, ``"mini"``, or the path of a checkpoint.
+        A name of the registry, such as ``"mini"`` or ``"vit_b"``, or the path of a checkpoint.
     clip : str, optional
-        ``"mini"``, a hub name such as ``"openai/clip-vit-base-patch32"``, or a folder as transformers
-        writes it.
+        A name of the registry, such as ``"mini"`` or ``"clip_b32"``, a hub name such as
+        ``"openai/clip-vit-base-patch32"``, or a folder as transformers writes it.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     crops : CropSettings, optional
@@ -61,11 +61,12 @@ def load(
         raise InputError(
             f"Both the preset {name!r} and a SAM or CLIP of its own were named: give one or the other."
         )
-    if name is not None and name not in PRESETS:
+    presets = known_models().presets
+    if name is not None and name not in presets:
         raise InputError(
-            f"There is no preset {name!r}: expected one of {', '.join(PRESETS)}, or sam= and clip=."
+            f"There is no preset {name!r}: expected one of {', '.join(presets)}, or sam= and clip=."
         )
-    preset = PRESETS[name or "mini"]
+    preset = presets[name or "mini"]
     return Slip(
         SamSegmenter(load_sam(sam or preset.sam, device=device, progress=progress)),
         load_clip(clip or preset.clip, device=device, progress=progress),

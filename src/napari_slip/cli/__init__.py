@@ -23,8 +23,8 @@ app = typer.Typer(
 app.command()(segment.segment)
 app.command()(demo.demo)
 app.command()(replay.replay)
-app.command()(models.models)
 app.command()(evaluate.evaluate)
+app.add_typer(models.app, name="models")
 app.add_typer(cache.app, name="cache")
 
 __all__ = ["app"]

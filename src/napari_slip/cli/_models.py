@@ -62,8 +62,11 @@ class ModelChoice:
 
 def _whole_path(model: str | None) -> str | None:
     """Make a path independent of the folder in which the command ran; leave names alone."""
-    from napari_slip.models import WEIGHTS
+    from napari_slip.models import known_models
 
-    if model is None or model == "mini" or model in WEIGHTS or not Path(model).expanduser().exists():
+    if model is None or not Path(model).expanduser().exists():
+        return model
+    known = known_models()
+    if known.get("sam", model) or known.get("clip", model):
         return model
     return str(Path(model).expanduser().resolve())

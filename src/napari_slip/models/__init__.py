@@ -6,22 +6,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from napari_slip.models.protocols import Calibration, DualEncoder, EncoderCard
-from napari_slip.models.registry import PRESETS, WEIGHTS, Preset, Weights
+from napari_slip.models.registry import Entry, Preset, Registry, known_models
 from napari_slip.models.words import known_words, unknown_words
 
 if TYPE_CHECKING:
-    from napari_slip.models.clip import HuggingFaceClip, load_clip
+    from napari_slip.models.clip import HuggingFaceClip
+    from napari_slip.models.encoders import load_clip
     from napari_slip.models.sam import load_sam
 
 __all__ = [
-    "PRESETS",
-    "WEIGHTS",
     "Calibration",
     "DualEncoder",
     "EncoderCard",
+    "Entry",
     "HuggingFaceClip",
     "Preset",
-    "Weights",
+    "Registry",
+    "known_models",
     "known_words",
     "load_clip",
     "load_sam",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 # These bring torch, which the names and cards above do not need.
-_HEAVY = {"HuggingFaceClip": "clip", "load_clip": "clip", "load_sam": "sam"}
+_HEAVY = {"HuggingFaceClip": "clip", "load_clip": "encoders", "load_sam": "sam"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,26 +1,24 @@
-"""From a name or a folder to a CLIP of transformers, behind the protocol that the chain asks for."""
+"""A CLIP of transformers behind the protocol that the chain asks for."""
 
 from __future__ import annotations
 
-import importlib.resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from napari_slip.errors import InputError, ModelError
-from napari_slip.models.cards import normalisation, read_card, read_json
-from napari_slip.models.devices import resolve_device
-from napari_slip.models.hub import WEIGHT_FILES, fetch_folder, is_hub_name
+from napari_slip.models.building import build
+from napari_slip.models.cards import normalisation, read_card
+from napari_slip.models.fetching import sha256_of
 from napari_slip.models.memory import fitting, in_chunks, sparing
 from napari_slip.models.precision import bfloat16_pays
 from napari_slip.models.stopping import stoppable
-from napari_slip.models.weights import read_state, sha256_of
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
@@ -140,73 +138,11 @@ class HuggingFaceClip:
         return stacked
 
 
-def load_clip(
-    name_or_path: str | Path, *, device: str = "auto", progress: Progress | None = None
-) -> HuggingFaceClip:
-    """Load a CLIP.
+def load(folder: Path, name: str, device: torch.device) -> HuggingFaceClip:
+    """Load a CLIP from a folder as transformers writes it; see `napari_slip.models.load_clip`."""
+    from transformers import CLIPConfig, CLIPModel
 
-    Parameters
-    ----------
-    name_or_path : str or Path
-        ``"mini"``, which is part of this package; the name of a CLIP on the Hugging Face hub, such as
-        ``"openai/clip-vit-base-patch32"``, which is downloaded if it is not there yet; or a folder as
-        transformers writes it. A ``card.json`` beside the weights is read too, see
-        `napari_slip.models.cards.read_card`.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
-    progress : Progress, optional
-        Hears of the download, and can stop it.
-
-    Returns
-    -------
-    HuggingFaceClip
-
-    Raises
-    ------
-    InputError
-        If this machine has no such device.
-    ModelError
-        If the model is unknown, missing, damaged or of another architecture.
-    """
-    target = resolve_device(device)
-    name = str(name_or_path)
-    if name == "mini":
-        with importlib.resources.as_file(
-            importlib.resources.files("napari_slip.models") / "mini" / "clip"
-        ) as folder:
-            return _load(folder, name, target)
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        if folder.exists() or not is_hub_name(name):
-            raise ModelError(
-                f"There is no CLIP called {name!r} and no folder of that name: expected mini, a name on the "
-                "hub such as openai/clip-vit-base-patch32, or a folder as transformers writes it."
-            )
-        folder = fetch_folder(name, progress)
-    return _load(folder, name, target)
-
-
-def _load(folder: Path, name: str, device: torch.device) -> HuggingFaceClip:
-    from transformers import CLIPConfig
-
-    values = read_json(folder / "config.json")
-    if values.get("model_type") != "clip":
-        raise ModelError(
-            f"{name} is of another architecture ({values.get('model_type', 'unnamed')}): expected a CLIP, "
-            'whose config.json says "model_type": "clip".'
-        )
-    weights = next((folder / file for file in WEIGHT_FILES if (folder / file).is_file()), None)
-    if weights is None:
-        raise ModelError(
-            f"{folder} has no {' or '.join(WEIGHT_FILES)}: expected a folder as transformers writes it."
-        )
-    try:
-        config: Any = CLIPConfig.from_dict(values)
-    except Exception as error:  # its validation has errors of its own
-        raise ModelError(
-            f"{folder / 'config.json'} describes no CLIP that can be built: fetch or copy it again."
-        ) from error
-    network = _build(config, weights)
+    config, network, weights = build(CLIPConfig, CLIPModel, folder)
     tokenizer = _tokenizer(folder, config)
     card = read_card(
         folder,
@@ -215,32 +151,8 @@ def _load(folder: Path, name: str, device: torch.device) -> HuggingFaceClip:
         image_size=config.vision_config.image_size,
         logit_scale=float(network.logit_scale),
     )
-    network.to(device)  # type: ignore[arg-type]
+    network.to(device)
     return HuggingFaceClip(network, tokenizer, card, normalisation(folder)[1])
-
-
-def _build(config: Any, weights: Path) -> CLIPModel:
-    """Build the network without filling it with random numbers first; every weight must arrive."""
-    from transformers import CLIPModel
-
-    state = read_state(weights)
-    with torch.device("meta"):
-        network: Any = CLIPModel(config)
-    try:
-        missing, _ = network.load_state_dict(state, strict=False, assign=True)
-        problem = f"it lacks {missing[0]}" if missing else ""
-    except RuntimeError as error:
-        problem = (str(error).splitlines()[1:] or [str(error)])[0].strip()[:160]
-    if problem:
-        raise ModelError(
-            f"{weights} is no CLIP as its config.json describes it ({problem}): fetch or copy it again."
-        )
-    # the only numbers of a CLIP that are not among its weights
-    for module in network.modules():
-        if "position_ids" in dict(module.named_buffers(recurse=False)):
-            module.position_ids = torch.arange(module.position_ids.shape[-1])[None]
-    built: CLIPModel = network.float().requires_grad_(False).eval()
-    return built
 
 
 def _tokenizer(folder: Path, config: Any) -> Tokenizer:

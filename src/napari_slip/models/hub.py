@@ -6,15 +6,22 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slip.errors import Cancelled, ModelError
+from napari_slip.errors import Cancelled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_slip.progress import Progress
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-"""Names of the files that may hold a CLIP's weights, the safer format first."""
+"""Names of the files that may hold a model's weights, the safer format first."""
 
-_SMALL_FILES = ("*.json", "merges.txt")
+SMALL_FILES = ("*.json", "merges.txt")
+"""What else a model of transformers needs."""
+
+
+class Unfetched(Exception):
+    """Why a model of the hub could not be had, as part of a sentence."""
 
 
 def is_hub_name(name: str) -> bool:
@@ -22,71 +29,93 @@ def is_hub_name(name: str) -> bool:
     return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name) is not None
 
 
-def fetch_folder(name: str, progress: Progress | None = None) -> Path:
-    """Return the folder of a model of the hub, downloading what is not there yet.
+def offline() -> bool:
+    """Whether ``HF_HUB_OFFLINE`` says that no network is to be asked, neither the hub's nor any other."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def kept_folder(repository: str, revision: str = "", weights: str = "") -> Path | None:
+    """Return the folder of a model that was fetched whole, without asking the network.
 
     Parameters
     ----------
-    name : str
-        ``owner/model``.
+    repository : str
+        ``owner/name``.
+    revision : str
+        Which one; the newest that was fetched if empty.
+    weights : str
+        The file of weights; any of `WEIGHT_FILES` if empty.
+
+    Returns
+    -------
+    Path, optional
+        In the hub's own cache, which ``HF_HOME`` moves.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in [weights] if weights else WEIGHT_FILES:
+        path = try_to_load_from_cache(repository, name, revision=revision or None)
+        if isinstance(path, str) and (Path(path).parent / "config.json").is_file():
+            return Path(path).parent
+    return None
+
+
+def fetch_folder(
+    repository: str,
+    revision: str = "",
+    weights: str = "",
+    also: Sequence[str] = SMALL_FILES,
+    progress: Progress | None = None,
+) -> Path:
+    """Fetch a model of the hub into the hub's own cache; what has arrived is not fetched again.
+
+    Parameters
+    ----------
+    repository, revision, weights : str
+        As for `kept_folder`.
+    also : sequence of str
+        Patterns of the other files that are needed.
     progress : Progress, optional
         Hears ``("download", done, total)`` in bytes, and can stop it.
 
     Returns
     -------
     Path
-        In the hub's own cache, which ``HF_HOME`` moves.
 
     Raises
     ------
-    ModelError
-        If the model is neither in the cache nor can be downloaded.
+    Unfetched
+        If the model cannot be had.
     Cancelled
         If `progress` was cancelled.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
-    if kept := _kept(name):
-        return kept
     try:
-        files = {file.rfilename for file in HfApi().model_info(name, timeout=30).siblings or ()}
-        weights = next((file for file in WEIGHT_FILES if file in files), None)
-        if weights is None:
-            raise ModelError(
-                f"{name} on the hub has no {' or '.join(WEIGHT_FILES)}: expected a CLIP for transformers."
-            )
-        patterns = [*_SMALL_FILES, weights]
-        return Path(snapshot_download(name, allow_patterns=patterns, tqdm_class=_bar(progress)))
-    except (Cancelled, ModelError):
+        if not weights:
+            info = HfApi().model_info(repository, revision=revision or None, timeout=30)
+            files = {file.rfilename for file in info.siblings or ()}
+            weights = next((file for file in WEIGHT_FILES if file in files), "")
+            if not weights:
+                raise Unfetched(f"it has no {' or '.join(WEIGHT_FILES)}: expected a model for transformers")
+        patterns = [*also, weights]
+        bar = _bar(progress)
+        folder = snapshot_download(
+            repository, revision=revision or None, allow_patterns=patterns, tqdm_class=bar
+        )
+    except (Cancelled, Unfetched):
         raise
+    except GatedRepoError as error:
+        raise Unfetched("its owner hands it out only to those who were granted access") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise ModelError(
-            f"There is no model {name!r} on the hub that may be read without signing in: check its name, or "
-            "give the "
-            "path of a folder."
-        ) from error
+        raise Unfetched("the hub has no such model that may be read without signing in") from error
     except Exception as error:  # whatever the network, the server and the disk can do
-        raise ModelError(
-            f"{name} is not in the cache and could not be downloaded from the hub ({type(error).__name__}): "
-            "connect to "
-            "the network once, or give the path of a folder with its files."
-        ) from error
-
-
-def _kept(name: str) -> Path | None:
-    """Return the folder of a model that was fetched whole, without asking the network."""
-    from huggingface_hub import try_to_load_from_cache
-
-    for weights in WEIGHT_FILES:
-        path = try_to_load_from_cache(name, weights)
-        if not isinstance(path, str):
-            continue
-        folder = Path(path).parent
-        tokenizer = [folder / file for file in ("tokenizer.json", "vocab.json")]
-        if (folder / "config.json").is_file() and any(file.is_file() for file in tokenizer):
-            return folder
-    return None
+        reason = "HF_HUB_OFFLINE is set" if offline() else type(error).__name__
+        raise Unfetched(reason) from error
+    return Path(folder)
 
 
 def _bar(progress: Progress | None) -> type[Any]:

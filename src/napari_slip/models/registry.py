@@ -1,30 +1,97 @@
-"""The models that have a name, and where their weights come from."""
+"""The models that have a name: those of ``registry.toml``, and those that a user has added."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib.resources
+import json
+import re
+import tomllib
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_slip.errors import InputError, ModelError
+from napari_slip.models.folders import models_folder, replace_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Kind = Literal["sam", "clip"]
+KINDS: tuple[Kind, Kind] = ("sam", "clip")
+
+OWN = "models.toml"
+"""A user's own registry, in the folder of models."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """One file of weights that is fetched when it is first needed.
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One model that has a name.
 
     Parameters
     ----------
+    name : str
+        By which it is asked for.
+    kind : str
+        ``"sam"``, which finds segments, or ``"clip"``, which compares them with texts.
+    source : str
+        ``"package"``, an address, ``"hub:owner/name"`` on the Hugging Face hub, or a path.
+    title : str
+        For people, in a few words.
+    revision : str
+        Of the hub's repository; what is pinned cannot change under its name.
     file : str
-        Its name, also in the cache.
-    url : str
-        Where it is published.
+        Name of the file of weights.
+    also : tuple of str
+        Patterns of the other files of the hub's repository that are needed.
     sha256 : str
-        Of the whole file, as 64 hexadecimal digits.
+        Of the file of weights, 64 hexadecimal digits; where it is empty it is recorded at the first download.
     size : int
-        In bytes.
+        Of the weights, in bytes; about, where there is no `sha256`; 0 where it is not known.
+    licence, good_at, paper : str
+        Of the weights; in a few words; where the model is described.
+    gated : str
+        What must be done before the hub hands it out; empty if nothing.
+    images : str
+        Name of the CLIP whose image encoder it shares; empty if it has its own.
+    suits : tuple of str
+        Kinds of images that it is recommended for.
     """
 
-    file: str
-    url: str
-    sha256: str
-    size: int
+    name: str
+    kind: Kind
+    source: str
+    title: str = ""
+    revision: str = ""
+    file: str = ""
+    also: tuple[str, ...] = ("*.json", "merges.txt")
+    sha256: str = ""
+    size: int = 0
+    licence: str = "not stated"
+    good_at: str = ""
+    paper: str = ""
+    gated: str = ""
+    images: str = ""
+    suits: tuple[str, ...] = ()
+
+    @property
+    def repository(self) -> str:
+        """``owner/name`` on the hub; empty for any other source."""
+        return self.source.removeprefix("hub:") if self.source.startswith("hub:") else ""
+
+    @property
+    def address(self) -> str:
+        """Where the file is published; empty for any other source."""
+        return self.source if re.match(r"https?://", self.source) else ""
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it is part of this package."""
+        return self.source == "package"
+
+    @property
+    def megabytes(self) -> int:
+        """Size of the weights, rounded up."""
+        return -(-self.size // 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -33,10 +100,8 @@ class Preset:
 
     Parameters
     ----------
-    sam : str
-        As `load_sam` takes it.
-    clip : str
-        As `load_clip` takes it.
+    sam, clip : str
+        As `load_sam` and `load_clip` take them.
     title : str
         For people, in a few words.
     size_mb : int
@@ -50,55 +115,193 @@ class Preset:
     sam: str
     clip: str
     title: str
-    size_mb: int
-    licence: str
-    needs_download: bool
+    size_mb: int = 0
+    licence: str = ""
+    needs_download: bool = True
 
 
-_SEGMENT_ANYTHING = "https://dl.fbaipublicfiles.com/segment_anything/"
+@dataclass(frozen=True)
+class Registry:
+    """All models and presets that have a name.
 
-# The six digits in the file names begin the files' MD5 sums, so they are no check of a SHA-256.
-WEIGHTS: dict[str, Weights] = {
-    "vit_b": Weights(
-        "sam_vit_b_01ec64.pth",
-        _SEGMENT_ANYTHING + "sam_vit_b_01ec64.pth",
-        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-        375_042_383,
-    ),
-    "vit_l": Weights(
-        "sam_vit_l_0b3195.pth",
-        _SEGMENT_ANYTHING + "sam_vit_l_0b3195.pth",
-        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-        1_249_524_607,
-    ),
-    "vit_h": Weights(
-        "sam_vit_h_4b8939.pth",
-        _SEGMENT_ANYTHING + "sam_vit_h_4b8939.pth",
-        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-        2_564_550_879,
-    ),
-}
-"""SAM's checkpoints as its authors publish them (Kirillov et al., arXiv 2304.02643; Apache-2.0)."""
+    Parameters
+    ----------
+    models : dict
+        Entries by kind and name.
+    presets : dict of str to Preset
+        The first is the default.
+    """
 
-_CLIP = "openai/clip-vit-base-patch32"
-_CLIP_MB = 605
-_LICENCES = "Apache-2.0 (SAM), MIT (CLIP)"
+    models: dict[tuple[Kind, str], Entry] = field(default_factory=dict)
+    presets: dict[str, Preset] = field(default_factory=dict)
 
-PRESETS: dict[str, Preset] = {
-    "mini": Preset("mini", "mini", "mini: part of the package, runs anywhere", 30, "BSD-3-Clause", False),
-    "vit_b": Preset(
-        "vit_b", _CLIP, "SAM ViT-B and CLIP ViT-B/32: knows everyday words", 375 + _CLIP_MB, _LICENCES, True
-    ),
-    "vit_l": Preset(
-        "vit_l", _CLIP, "SAM ViT-L and CLIP ViT-B/32: finer masks", 1250 + _CLIP_MB, _LICENCES, True
-    ),
-    "vit_h": Preset(
-        "vit_h",
-        _CLIP,
-        "SAM ViT-H and CLIP ViT-B/32: the paper's, best on a GPU",
-        2565 + _CLIP_MB,
-        _LICENCES,
-        True,
-    ),
-}
-"""What `napari_slip.load` takes as a name; the first is the default."""
+    def get(self, kind: Kind, name: str) -> Entry | None:
+        """Return the model of a name, if there is one."""
+        return self.models.get((kind, name))
+
+    def of(self, kind: Kind) -> list[str]:
+        """Return the names of all models of a kind."""
+        return [name for found, name in self.models if found == kind]
+
+    def named(self, name: str, *, whole: bool = True) -> list[Entry]:
+        """Return what a name stands for: the parts of a preset, or the models of that name.
+
+        Parameters
+        ----------
+        name : str
+            Of a preset or a model.
+        whole : bool
+            Whether a preset stands for all that it needs; otherwise a model of that name comes first.
+
+        Raises
+        ------
+        InputError
+            If nothing is called so.
+        """
+        found = [entry for (_, called), entry in self.models.items() if called == name]
+        if (preset := self.presets.get(name)) and (whole or not found):
+            pair: tuple[tuple[Kind, str], ...] = (("sam", preset.sam), ("clip", preset.clip))
+            found = [self.models[key] for key in pair if key in self.models]
+        if not found:
+            known = ", ".join(dict.fromkeys([*self.presets, *(called for _, called in self.models)]))
+            raise InputError(f"No model is called {name!r}: expected one of {known}.")
+        return [each for entry in found for each in (self._with_images(entry) if whole else [entry])]
+
+    def _with_images(self, entry: Entry) -> list[Entry]:
+        shared = self.models.get(("clip", entry.images))
+        return [entry, *([shared] if shared else [])]
+
+
+def known_models() -> Registry:
+    """Return the models that have a name: those of the package, then those of the user's own file.
+
+    Raises
+    ------
+    ModelError
+        If the user's file cannot be read.
+    """
+    known = _shipped()
+    path = models_folder() / OWN
+    if not path.is_file():
+        return known
+    try:
+        return _read(path.read_text(encoding="utf-8"), known)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{path} is no list of models ({str(error).splitlines()[0]}): expected TOML with tables such as "
+            "[sam.NAME] that say their source; mend it or take it away."
+        ) from error
+
+
+def of_the_hub(kind: Kind, repository: str) -> Entry:
+    """Describe a model of the hub that is in no registry; its newest revision is meant."""
+    return Entry(name=repository, kind=kind, source=f"hub:{repository}", title=f"{repository} on the hub")
+
+
+def add_entry(entry: Entry) -> Path:
+    """Write a model into the user's own file, and return the file.
+
+    Raises
+    ------
+    InputError
+        If the name is no plain word, or is taken.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", entry.name):
+        raise InputError(
+            f"{entry.name!r} is no name for a model: expected letters, digits, dots, - and _ without spaces."
+        )
+    known = known_models()
+    if known.get(entry.kind, entry.name) or entry.name in known.presets:
+        raise InputError(
+            f"{entry.name!r} is taken: choose another name, or remove it from {models_folder() / OWN} first."
+        )
+    path = models_folder() / OWN
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    replace_text(path, text + ("\n" if text else "") + as_toml(entry))
+    return path
+
+
+def drop_entry(entry: Entry) -> bool:
+    """Take a model out of the user's own file; say whether it was there."""
+    path = models_folder() / OWN
+    if not path.is_file() or entry.name not in tomllib.loads(path.read_text("utf-8")).get(entry.kind, {}):
+        return False
+    tables = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
+    head = re.compile(rf"\[{entry.kind}\.\"?{re.escape(entry.name)}\"?\]")
+    replace_text(path, "".join(table for table in tables if not head.match(table)))
+    return True
+
+
+def as_toml(entry: Entry) -> str:
+    """Write a model as a table of a registry."""
+    lines = [f'[{entry.kind}."{entry.name}"]']
+    for each in fields(entry):
+        value = getattr(entry, each.name)
+        if each.name not in ("name", "kind") and value != each.default and value not in ("", (), 0):
+            # a text, a number or a list of texts of TOML is written as in JSON
+            lines.append(f"{each.name} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def read_entry(text: str) -> Entry:
+    """Read the one model of a text that `as_toml` wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    found = _read(text, Registry()).models
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} models instead of one")
+    return next(iter(found.values()))
+
+
+@lru_cache
+def _shipped() -> Registry:
+    text = (importlib.resources.files("napari_slip.models") / "registry.toml").read_text(encoding="utf-8")
+    return _read(text, Registry())
+
+
+def _read(text: str, known: Registry) -> Registry:
+    tables = tomllib.loads(text)
+    if unknown := set(tables) - {*KINDS, "presets"}:
+        raise ValueError(f"unknown table {sorted(unknown)[0]}")
+    models, presets = dict(known.models), dict(known.presets)
+    for kind in KINDS:
+        for name, values in tables.get(kind, {}).items():
+            models[kind, name] = _entry(kind, name, values)
+    for name, values in tables.get("presets", {}).items():
+        presets[name] = _preset(values, models)
+    return Registry(models, presets)
+
+
+def _entry(kind: Kind, name: str, values: dict[str, Any]) -> Entry:
+    wanted = {each.name: each.type for each in fields(Entry)}
+    for key, value in values.items():
+        expected = {"int": int, "tuple[str, ...]": list}.get(str(wanted.get(key)), str)
+        if key not in wanted or key in ("name", "kind") or not isinstance(value, expected):
+            raise ValueError(f"{kind}.{name} has {key} = {value!r}")
+    if not values.get("source"):
+        raise ValueError(f"{kind}.{name} says no source")
+    lists = {key: tuple(map(str, value)) for key, value in values.items() if isinstance(value, list)}
+    entry = Entry(name=name, kind=kind, **{**values, **lists})
+    if entry.sha256 and not re.fullmatch("[0-9a-f]{64}", entry.sha256):
+        raise ValueError(f"{kind}.{name} has a sha256 that is no 64 hexadecimal digits")
+    if entry.file and not re.fullmatch(r"\w[\w.-]*", entry.file):
+        raise ValueError(f"{kind}.{name} has a file that is no plain name")
+    return entry
+
+
+def _preset(values: dict[str, str], models: dict[tuple[Kind, str], Entry]) -> Preset:
+    sam, clip = values["sam"], values["clip"]
+    pair = [entry for entry in (models.get(("sam", sam)), models.get(("clip", clip))) if entry]
+    pair += [models["clip", entry.images] for entry in pair if entry.images]
+    return Preset(
+        sam,
+        clip,
+        values.get("title", f"{sam} and {clip}"),
+        sum(entry.megabytes for entry in pair),
+        ", ".join(dict.fromkeys(entry.licence for entry in pair)),
+        not all(entry.shipped for entry in pair),
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,12 +12,16 @@ from safetensors import safe_open
 from segment_anything import sam_model_registry
 
 from napari_slip.errors import ModelError
+from napari_slip.models.building import find_weights
 from napari_slip.models.devices import resolve_device
-from napari_slip.models.registry import WEIGHTS
-from napari_slip.models.weights import fetch, read_state, sha256_of
+from napari_slip.models.fetching import check, place_of, sha256_of
+from napari_slip.models.registry import known_models
+from napari_slip.models.weights import read_state
 from napari_slip.settings import ProposalSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from segment_anything.modeling import Sam
     from torch import Tensor
 
@@ -87,14 +90,18 @@ def load_sam(
     name = str(name_or_path)
     if name == "mini":
         return _load_mini(target)
-    path = fetch(WEIGHTS[name], progress) if name in WEIGHTS else Path(name).expanduser()
-    if name not in WEIGHTS and not path.exists():
+    place, entry = place_of("sam", name, progress)
+    if not place.exists():
         raise ModelError(
-            f"There is no SAM called {name!r} and no file of that name: expected mini, {', '.join(WEIGHTS)}, "
-            "or the path of a checkpoint."
+            f"There is no SAM called {name!r} and no file of that name: expected "
+            f"{', '.join(known_models().of('sam'))}, or the path of a checkpoint."
         )
+    path = find_weights(place) if (place / "config.json").is_file() else place
     network = _build(read_state(path), path).to(target)
-    return LoadedSam(network, name, sha256_of(path), ProposalSettings())
+    seen = sha256_of(path)
+    if entry is not None:
+        check(entry, seen)
+    return LoadedSam(network, name, seen, ProposalSettings())
 
 
 def _build(state: dict[str, Tensor], path: Path) -> Sam:

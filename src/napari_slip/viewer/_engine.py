@@ -37,7 +37,7 @@ class ModelChoice:
     Parameters
     ----------
     preset : str
-        A name of `napari_slip.models.PRESETS`; empty where `sam` and `clip` say it.
+        Name of a preset of `napari_slip.models.known_models`; empty where `sam` and `clip` say it.
     sam, clip : str
         Names or paths.
     device : str

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slip.models import PRESETS
+from napari_slip.models import known_models
 from napari_slip.viewer._engine import ModelChoice
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ModelPanel(QWidget):
         super().__init__(parent)
         self._desk = desk
         self.preset = QComboBox()
-        self.preset.addItems([*PRESETS, OWN])
+        self.preset.addItems([*known_models().presets, OWN])
         self.preset.setToolTip("A SAM and a CLIP that go together; annotations stay when it is changed.")
         self.cost = QLabel()
         self.cost.setWordWrap(True)
@@ -85,14 +85,14 @@ class ModelPanel(QWidget):
 
     def _show(self) -> None:
         chosen = self._desk.memory.model
-        self.preset.setCurrentText(chosen.preset if chosen.preset in PRESETS else OWN)
+        self.preset.setCurrentText(chosen.preset if chosen.preset in known_models().presets else OWN)
         self.device.setCurrentIndex(max(0, self.device.findData(chosen.device)))
         self.sam.setText(chosen.sam)
         self.clip.setText(chosen.clip)
         self._say()
 
     def _say(self) -> None:
-        preset = PRESETS.get(self.preset.currentText())
+        preset = known_models().presets.get(self.preset.currentText())
         self._own.setVisible(preset is None)
         self.cost.setText("" if preset is None else describe(preset))
         self.cost.setVisible(preset is not None)

@@ -136,7 +136,7 @@ def finish(
     dict of str to float
         The figures, as they stand on the card.
     """
-    from napari_slip.models.clip import load_clip
+    from napari_slip.models import load_clip
 
     export(state.model, state.tokenizer, folder)
     card: dict[str, Any] = {

@@ -1,0 +1,92 @@
+"""From a folder as transformers writes it to a network with exactly the weights that lie there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_slip.errors import ModelError
+from napari_slip.models.cards import read_json
+from napari_slip.models.hub import WEIGHT_FILES
+from napari_slip.models.weights import read_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def build(config_class: Any, network_class: Any, folder: Path) -> tuple[Any, Any, Path]:
+    """Build a network without filling it with random numbers first; every weight must arrive.
+
+    Nothing but numbers and settings is taken from the folder, never a program.
+
+    Parameters
+    ----------
+    config_class, network_class : type
+        Of transformers.
+    folder : Path
+        With ``config.json`` and the weights.
+
+    Returns
+    -------
+    config, network
+        The network is in evaluation mode, on the processor.
+    weights : Path
+        The file that was read.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds something else, or not all of it.
+    """
+    values = read_json(folder / "config.json")
+    weights = find_weights(folder)
+    kind = network_class.__name__.removesuffix("Model")
+    try:
+        config = config_class.from_dict(values)
+    except Exception as error:  # its validation has errors of its own
+        raise ModelError(
+            f"{folder / 'config.json'} describes no {kind} that can be built: fetch or copy it again."
+        ) from error
+    state = read_state(weights)
+    with torch.device("meta"):
+        network = network_class(config)
+    fill(network, state, weights, f"{kind} as its config.json describes it")
+    # the only numbers of such a network that are not among its weights
+    for module in network.modules():
+        if "position_ids" in dict(module.named_buffers(recurse=False)):
+            module.position_ids = torch.arange(module.position_ids.shape[-1])[None]
+    return config, network.float().requires_grad_(False).eval(), weights
+
+
+def fill(network: Any, state: dict[str, Any], path: Path, what: str) -> None:
+    """Give a network its weights, all of them.
+
+    Raises
+    ------
+    ModelError
+        If a weight is missing or of another shape.
+    """
+    try:
+        missing, _ = network.load_state_dict(state, strict=False, assign=True)
+        problem = f"it lacks {missing[0]}" if missing else ""
+    except RuntimeError as error:
+        problem = (str(error).splitlines()[1:] or [str(error)])[0].strip()[:160]
+    if problem:
+        raise ModelError(f"{path} is no {what} ({problem}): fetch or copy it again.")
+
+
+def find_weights(folder: Path) -> Path:
+    """Return the file of weights in a folder, the safer format first.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    for file in WEIGHT_FILES:
+        if (folder / file).is_file():
+            return folder / file
+    raise ModelError(
+        f"{folder} has no {' or '.join(WEIGHT_FILES)}: expected a folder as transformers writes it."
+    )

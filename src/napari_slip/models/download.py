@@ -1,0 +1,242 @@
+"""One file from a plain address: resumed where it stopped, and taken only when it is whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari_slip.errors import Cancelled
+from napari_slip.progress import Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from requests import Response
+
+MIRROR_VARIABLE = "NAPARI_SLIP_MIRROR"
+"""Environment variable with an address whose files are tried before the published ones: ``MIRROR/FILE``."""
+
+TRIES = 5
+"""How often a connection that breaks, or a server that is busy, is asked again."""
+
+PIECE = 1 << 16
+"""Bytes between two looks at the stop button."""
+
+_BUSY = (408, 425, 429, 500, 502, 503, 504)
+
+
+def download(
+    address: str, path: Path, *, sha256: str = "", size: int = 0, progress: Progress | None = None
+) -> None:
+    """Fetch a file.
+
+    What has arrived lies in ``PATH.part`` until it is whole, so that a later call goes on from there. The
+    file takes its name only then, and only if its hash is the known one.
+
+    Parameters
+    ----------
+    address : str
+        Where it is published.
+    path : Path
+        Where it shall lie.
+    sha256 : str
+        64 hexadecimal digits; empty if they are not known.
+    size : int
+        In bytes; 0 if it is not known for sure.
+    progress : Progress, optional
+        Hears ``("download", done, total)`` in bytes, and can stop it.
+
+    Raises
+    ------
+    Cancelled
+        If `progress` was cancelled.
+    Exception
+        Whatever the network, the server and the disk can do; `told` makes words of it.
+    """
+    from filelock import FileLock, Timeout
+
+    progress = progress or Progress()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(_beside(path, ".lock"))
+    while True:  # another process may be fetching the same
+        progress.check()
+        try:
+            lock.acquire(timeout=0.2)
+            break
+        except Timeout:
+            continue
+    try:
+        if not path.is_file():
+            _download(address, path, sha256, size, progress)
+    finally:
+        lock.release()
+
+
+def _download(address: str, path: Path, sha256: str, size: int, progress: Progress) -> None:
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)  # who wants to hear of the download passes a progress
+    part = _Part(path, bool(sha256), size, progress)
+    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
+    addresses = [*([f"{mirror}/{path.name}"] if mirror else []), address]
+    known = f"sha256:{sha256}" if sha256 else None
+    once_more = True
+    while addresses:
+        try:
+            pooch.retrieve(addresses[0], known, fname=path.name, path=path.parent, downloader=part)
+            return
+        except Cancelled:
+            raise
+        except _Wrong as error:
+            addresses.pop(0)
+            problem: Exception = error
+        except ValueError as error:  # what pooch raises for a wrong hash
+            if not (part.pieced and once_more):  # what was pieced together may have been of two files
+                addresses.pop(0)
+            once_more = not part.pieced
+            problem = _Wrong("it is another file: its hash is not the known one")
+            problem.__cause__ = error
+        except Exception as error:  # whatever the network, the server and the disk can do
+            addresses.pop(0)
+            problem = error
+    raise problem
+
+
+class _Wrong(Exception):
+    """What the server has is not what is known, however often it is asked."""
+
+
+class _Part:
+    """A downloader for pooch that goes on from what an earlier one left in ``PATH.part``."""
+
+    def __init__(self, path: Path, checked: bool, size: int, progress: Progress) -> None:
+        self.path = _beside(path, ".part")
+        self.tag = _beside(path, ".part.tag")
+        self.checked = checked
+        self.size = size
+        self.progress = progress
+        self.pieced = False
+
+    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
+        """Fetch `url` into `output_file`, as pooch asks."""
+        from requests import ConnectionError, Timeout
+        from requests.exceptions import ChunkedEncodingError, ContentDecodingError
+
+        left = TRIES
+        self.pieced = self.done() > 0
+        while True:
+            before = self.done()
+            try:
+                if not self.size or before != self.size:
+                    self._go_on(url)
+                break
+            except (ConnectionError, Timeout, ChunkedEncodingError, ContentDecodingError, _Busy) as error:
+                self.pieced = True
+                left = TRIES if self.done() > before else left - 1  # bytes that came are worth another try
+                if left <= 0:
+                    raise
+                self._wait(error.seconds if isinstance(error, _Busy) else 0.2 * (TRIES - left))
+        os.replace(self.path, output_file)
+        self.tag.unlink(missing_ok=True)
+
+    def done(self) -> int:
+        """Return how many bytes have arrived."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def _go_on(self, url: str) -> None:
+        import requests
+
+        done, tag = self.done(), self.tag.read_text("utf-8") if self.tag.is_file() else ""
+        headers = {"Accept-Encoding": "identity"}
+        if done and (self.checked or tag):  # without either, nobody could tell that it is still the same file
+            headers["Range"] = f"bytes={done}-"
+            if tag:
+                headers["If-Range"] = tag
+        with requests.get(url, headers=headers, stream=True, timeout=(10, 30)) as response:
+            self._check(response, done)
+            if response.status_code != 206:
+                done = 0
+            total = done + int(response.headers.get("Content-Length") or 0)
+            if self.size and total > done and total != self.size:
+                raise _Wrong(f"it has {total} bytes, but {self.size} are expected")
+            new = response.headers.get("ETag", "")
+            if new and not new.startswith("W/"):
+                self.tag.write_text(new, "utf-8")
+            else:
+                self.tag.unlink(missing_ok=True)
+            self._write(response, done, total)
+
+    def _check(self, response: Response, done: int) -> None:
+        if response.status_code == 416:  # there is nothing after what has arrived
+            self.path.unlink()
+            raise _Busy(0)
+        if response.status_code in _BUSY:
+            raise _Busy(_seconds(response.headers.get("Retry-After", "")))
+        response.raise_for_status()
+        starts = response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
+        if response.status_code == 206 and not starts:
+            self.path.unlink()
+            raise _Busy(0)
+
+    def _write(self, response: Response, done: int, total: int) -> None:
+        from requests import ConnectionError
+
+        most = self.size or (total if response.headers.get("Content-Length") else 0)
+        with self.path.open("ab" if done else "wb") as file:
+            for piece in response.iter_content(PIECE):
+                file.write(piece)
+                done += len(piece)
+                if most and done > most:
+                    break
+                self.progress("download", done, max(most, done))
+        if most and done > most:
+            self.path.unlink()
+            raise _Wrong(f"it has more than the {most} bytes that are expected")
+        if done < most:
+            raise ConnectionError(f"the connection broke after {done} of {most} bytes")
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.progress.check()
+            time.sleep(min(0.05, seconds))
+
+
+class _Busy(Exception):
+    """The server asks to be asked again."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the server is busy")
+        self.seconds = seconds
+
+
+def _seconds(text: str) -> float:
+    """Read a server's Retry-After; at most half a minute, a second where it says nothing of use."""
+    try:
+        return min(max(float(text), 0.0), 30.0)
+    except ValueError:
+        return 1.0
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def told(error: Exception) -> str:
+    """Return what went wrong with a download, in a few words that fit into a sentence."""
+    from requests import ConnectionError, HTTPError, Timeout
+
+    if isinstance(error, HTTPError) and error.response is not None:
+        return f"the server answers {error.response.status_code}"
+    if isinstance(error, Timeout):
+        return "the server does not answer in time"
+    if "onnection broke" in str(error):
+        return "the connection broke again and again"
+    if isinstance(error, ConnectionError):
+        return "there is no connection to the server"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    line = (str(error).splitlines() or [""])[0]
+    return line[:120] or type(error).__name__
