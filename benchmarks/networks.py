@@ -113,7 +113,7 @@ def clip_vit_b() -> HuggingFaceClip:
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
-    from napari_slip.models.clip import load_clip
+    from napari_slip.models import load_clip
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

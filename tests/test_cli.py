@@ -62,15 +62,6 @@ def test_the_commands_say_what_they_are(call):
     assert call("--version").stdout.strip() == f"napari-slip {napari_slip.__version__}"
 
 
-def test_models_lists_size_licence_and_download(call):
-    text = call("models").stdout
-    for words in ("mini", "vit_b", "vit_h", "980", "Apache-2.0", "at first use", "none"):
-        assert words in text
-    presets = json.loads(call("models", "--json").stdout)
-    assert presets["mini"]["needs_download"] is False
-    assert presets["vit_h"]["size_mb"] > presets["vit_b"]["size_mb"]
-
-
 def test_evaluate_prints_a_table_or_json(call, tmp_path, monkeypatch):
     asked = []
 

@@ -51,7 +51,7 @@ def _row(name: str, context: Context, job: Callable[[], Segments], bound: Callab
 
 
 def _mini_job() -> tuple[Callable[[], Segments], Callable[[], None]]:
-    from napari_slip.models.clip import load_clip
+    from napari_slip.models import load_clip
 
     slip, rgb = Slip(SamSegmenter(mini()), load_clip("mini", device="cpu")), to_rgb(coins())
     asked: list[tuple[torch.Tensor, ...]] = []
