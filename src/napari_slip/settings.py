@@ -222,6 +222,35 @@ class MatchSettings(_Settings):
         Select.parse(self.select)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LinkSettings(_Settings):
+    """How objects of neighbouring planes are taken for one thing.
+
+    Parameters
+    ----------
+    gap : int
+        Planes in a row on which a thing may be missing.
+    min_overlap : float
+        Least likeness in place and size, 0..1; the IoU of the masks where they overlap.
+    appearance : float
+        Weight of what CLIP sees against place and size, 0..1.
+    divides : bool
+        Whether a thing that becomes two of half its size ends, and its halves begin as its children, as cells
+        in time do; otherwise the better half goes on with the track, as in a z-stack.
+    """
+
+    gap: int = 2
+    min_overlap: float = 0.1
+    appearance: float = 0.5
+    divides: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        self._within("gap", 0, 1000)
+        self._within("min_overlap", 0, 1)
+        self._within("appearance", 0, 1)
+
+
 @dataclass(frozen=True)
 class Select:
     """A parsed ``select``: its rule, and its number where the rule has one."""

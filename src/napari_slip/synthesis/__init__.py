@@ -7,6 +7,7 @@ from napari_slip.synthesis._degrade import degrade
 from napari_slip.synthesis._emoji import EmojiSprites, emoji_sprites, turned
 from napari_slip.synthesis._nuclei import MODALITIES, draw_nuclei
 from napari_slip.synthesis._scenes import Scene, SpriteSource, any_sprite, coin_scene, draw_scene
+from napari_slip.synthesis._series import SERIES, Series, draw_series
 from napari_slip.synthesis._sprites import NAMES, TEXTURES, Sprite, colour_of, draw, measured
 
 __all__ = [
@@ -14,11 +15,13 @@ __all__ = [
     "GROUNDS",
     "MODALITIES",
     "NAMES",
+    "SERIES",
     "TEMPLATES",
     "TEXTURES",
     "THINGS",
     "EmojiSprites",
     "Scene",
+    "Series",
     "Sprite",
     "SpriteSource",
     "any_sprite",
@@ -32,6 +35,7 @@ __all__ = [
     "draw",
     "draw_nuclei",
     "draw_scene",
+    "draw_series",
     "emoji_sprites",
     "leaves",
     "measured",

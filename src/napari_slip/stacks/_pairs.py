@@ -1,0 +1,86 @@
+"""How alike two masks are in place and size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+REACH = 1.5
+"""Diameters that a thing may move from one plane to the next beside what is expected of it."""
+
+NEAR = 0.5
+"""Likeness of two masks of one size whose centres fall together but which share no pixel."""
+
+
+LEFT = 0.3
+"""Likeness of a mask that lies all within a much larger one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """One mask, movable.
+
+    Parameters
+    ----------
+    crop : (h, w) bool array
+        Inside its box.
+    corner : (x, y) float array
+        Of the box, in pixels.
+    area : int
+        In pixels.
+    centre : (x, y) float array
+        Of mass, in pixels.
+    """
+
+    crop: NDArray[np.bool_]
+    corner: NDArray[np.float64]
+    area: int
+    centre: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, crop: NDArray[np.bool_], origin: tuple[int, int]) -> Mask:
+        """Measure a mask."""
+        rows, columns = np.nonzero(crop)
+        corner = np.asarray(origin, float)
+        middle = np.array([columns.mean(), rows.mean()]) if rows.size else np.zeros(2)
+        return cls(crop, corner, int(rows.size), corner + middle)
+
+    @property
+    def diameter(self) -> float:
+        """Of a disc of the same area, in pixels."""
+        return float(2 * np.sqrt(max(self.area, 1) / np.pi))
+
+    def moved(self, by: NDArray[np.float64]) -> Mask:
+        """Return the mask shifted by (x, y) pixels."""
+        return Mask(self.crop, self.corner + by, self.area, self.centre + by)
+
+
+def shared(one: Mask, other: Mask) -> int:
+    """Return how many pixels two masks share, the corners rounded to whole pixels."""
+    dx, dy = (round(float(step)) for step in other.corner - one.corner)
+    height, width = one.crop.shape
+    h, w = other.crop.shape
+    x0, y0, x1, y1 = max(dx, 0), max(dy, 0), min(width, dx + w), min(height, dy + h)
+    if x1 <= x0 or y1 <= y0:
+        return 0
+    return int(np.count_nonzero(one.crop[y0:y1, x0:x1] & other.crop[y0 - dy : y1 - dy, x0 - dx : x1 - dx]))
+
+
+def likeness(expected: Mask, seen: Mask) -> float:
+    """Return how well a mask is where, and as large as, it is expected, 0..1.
+
+    The IoU where the two overlap; of things that moved on by more than their size, what their distance says;
+    of what is left of a thing that something covers, how much of it lies where the thing should be.
+    """
+    both = shared(expected, seen)
+    iou = both / (expected.area + seen.area - both) if both else 0.0
+    distance = float(np.linalg.norm(expected.centre - seen.centre))
+    reach = REACH * (expected.diameter + seen.diameter) / 2
+    sizes = min(expected.area, seen.area) / max(expected.area, seen.area, 1)
+    near = NEAR * max(0.0, 1 - distance / reach) * sizes**0.5
+    return max(iou, near, LEFT * both / max(seen.area, 1))
