@@ -25,7 +25,7 @@ MEMORY = 6
 CLOSE = 0.05
 """Difference of cosines by which something looks clearly less alike than usual."""
 
-COVERED = 0.7
+COVERED = 0.9
 """Share of its area below which a thing counts as covered by another."""
 
 PART = 0.5
