@@ -1,7 +1,26 @@
-"""Many images, one after the other, with the failures of some kept from the others."""
+"""Many images and stacks, one after the other or on many machines: what is done is kept, whatever fails."""
 
 from __future__ import annotations
 
+from napari_slip.batch.cluster import Cluster
 from napari_slip.batch.images import Batch, Job, Outcome, run_images
+from napari_slip.batch.inputs import Source, find_sources
+from napari_slip.batch.recipe import ModelRecipe
+from napari_slip.batch.stacks import Report, Workers, run_stacks
+from napari_slip.batch.work import Orders, Recipe
 
-__all__ = ["Batch", "Job", "Outcome", "run_images"]
+__all__ = [
+    "Batch",
+    "Cluster",
+    "Job",
+    "ModelRecipe",
+    "Orders",
+    "Outcome",
+    "Recipe",
+    "Report",
+    "Source",
+    "Workers",
+    "find_sources",
+    "run_images",
+    "run_stacks",
+]

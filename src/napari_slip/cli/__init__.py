@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_slip import __version__
-from napari_slip.cli import cache, demo, evaluate, models, replay, segment
+from napari_slip.cli import batch, cache, demo, evaluate, models, replay, segment
 
 app = typer.Typer(
     name="napari-slip",
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(segment.segment)
+app.command()(batch.batch)
 app.command()(demo.demo)
 app.command()(replay.replay)
 app.command()(evaluate.evaluate)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 from napari_slip.progress import Progress
 
@@ -21,6 +30,16 @@ _STEPS = {
 }
 
 
+class _Rate(ProgressColumn):
+    """How many are done in a second, or in a minute where that is less than one."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f}/s" if speed >= 1 else f"{60 * speed:.1f}/min")
+
+
 class Bar:
     """Lines on stderr while a run goes on: the images, and the step of the present one.
 
@@ -30,14 +49,17 @@ class Bar:
     ----------
     images : int, optional
         How many there are; without it there is only the line of the step.
+    units : str
+        What they are called.
     """
 
-    def __init__(self, images: int | None = None) -> None:
+    def __init__(self, images: int | None = None, units: str = "images") -> None:
         self._rich = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            *((_Rate(), TextColumn("left:"), TimeRemainingColumn()) if units != "images" else ()),
             console=Console(stderr=True),
             transient=True,
             # stdout is for results, also when both are the same terminal
@@ -45,7 +67,7 @@ class Bar:
             redirect_stderr=True,
         )
         self._rich.disable = not self._rich.console.is_terminal
-        self._images = self._rich.add_task("images", total=images, visible=images is not None)
+        self._images = self._rich.add_task(units, total=images, visible=images is not None)
         self._step = self._rich.add_task("loading the models", total=None)
         self.progress = Progress(self._report)
 
@@ -59,6 +81,10 @@ class Bar:
     ) -> None:
         """Take it away."""
         self._rich.stop()
+
+    def plan(self, total: int, done: int) -> None:
+        """Tell how many there are, and how many of them are done already."""
+        self._rich.update(self._images, total=total, completed=done, visible=True)
 
     def image_done(self) -> None:
         """Count one image."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,27 +45,7 @@ class ModelChoice:
 
     def record(self, slip: Slip) -> ModelRecord:
         """Say what was loaded, for a provenance file."""
-        from napari_slip.io import ModelRecord
-        from napari_slip.models.devices import resolve_device
+        from napari_slip.batch.recipe import ModelRecipe
 
-        alone = self.sam is None and self.clip is None
-        return ModelRecord(
-            name=self.name or ("mini" if alone else None),
-            sam=_whole_path(self.sam),
-            clip=_whole_path(self.clip),
-            device=str(resolve_device(self.device)),
-            sam_hash=slip.segmenter.hash,
-            clip_hash=slip.encoder.card.hash,
-        )
-
-
-def _whole_path(model: str | None) -> str | None:
-    """Make a path independent of the folder in which the command ran; leave names alone."""
-    from napari_slip.models import known_models
-
-    if model is None or not Path(model).expanduser().exists():
-        return model
-    known = known_models()
-    if known.get("sam", model) or known.get("clip", model):
-        return model
-    return str(Path(model).expanduser().resolve())
+        named = ModelRecipe(name=self.name, sam=self.sam, clip=self.clip, device=self.device)
+        return named.record(slip)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How TIFF files begin."""
 
 _READ = "PNG, JPEG, TIFF, BMP, GIF and WebP are, whatever their names"
 
@@ -70,7 +71,7 @@ def read_image(path: Path, *, channel_axis: int | None = None) -> Picture:
     try:
         with path.open("rb") as file:
             magic = file.read(4)
-        if magic in _TIFF_MAGIC:
+        if magic in TIFF_MAGIC:
             pixels, axes = _read_tiff(path, channel_axis)
         else:
             pixels, axes = _read_with_pillow(path)

@@ -69,8 +69,7 @@ class Step:
         kept = {
             i: o
             for i, o in sorted(objects.items())
-            if o.status != "predicted"
-            or (o.class_name in classes and taken.get(_thing(o), i) == i)
+            if o.status != "predicted" or (o.class_name in classes and taken.get(_thing(o), i) == i)
         }
         return State(classes, kept)
 

@@ -83,4 +83,4 @@ def likeness(expected: Mask, seen: Mask) -> float:
     reach = REACH * (expected.diameter + seen.diameter) / 2
     sizes = min(expected.area, seen.area) / max(expected.area, seen.area, 1)
     near = NEAR * max(0.0, 1 - distance / reach) * sizes**0.5
-    return max(iou, near, LEFT * both / max(seen.area, 1))
+    return float(max(iou, near, LEFT * both / max(seen.area, 1)))

@@ -1,0 +1,320 @@
+"""From the parts of an image to its labels and table rows, one plane in memory at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import tifffile
+
+from napari_slip.batch.parts import part_path, read_part, write_whole
+from napari_slip.errors import InputError
+from napari_slip.io import LabelsWriter
+from napari_slip.objects import draw_objects
+from napari_slip.session import ClassList
+from napari_slip.stacks import Linker, PlaneResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_slip.batch.work import Orders
+
+Form = Literal["zarr", "tiff"]
+
+LABELS = {"zarr": ".ome.zarr", "tiff": ".labels.tif"}
+"""How the names of an image's labels end."""
+
+OBJECTS = (
+    *("image", "plane", "t", "z", "label", "parent", "class", "score", "area", "x", "y"),
+    *("bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1", "predicted_iou", "segment"),
+)
+"""Columns of the table of objects."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image of a run, whose planes have all been worked on.
+
+    Parameters
+    ----------
+    name : str
+        Of its results.
+    steps : dict
+        Letters and lengths of the axes along which its planes lie.
+    parts : Path
+        Folder of its parts.
+    stamp : str
+        Of its parts.
+    scale : dict
+        Size of a pixel along the axes for which it is known, by letter.
+    """
+
+    name: str
+    steps: Mapping[str, int]
+    parts: Path
+    stamp: str
+    scale: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def indices(self) -> Iterator[tuple[int, ...]]:
+        """Index of every plane."""
+        return itertools.product(*map(range, self.steps.values()))
+
+    def read(self, index: tuple[int, ...]) -> PlaneResult | str:
+        """Read the part of a plane."""
+        part = read_part(part_path(self.parts, index), self.stamp)
+        return "The part of this plane is gone: run again with --resume." if part is None else part
+
+
+@dataclass
+class _Links:
+    """Numbers of all objects, and what is known of each number."""
+
+    numbers: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
+    parents: dict[int, int] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    properties: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+def finish_image(image: Image, orders: Orders, out: Path, form: Form) -> list[str]:
+    """Link what was found on the planes of an image and write its labels and tables.
+
+    Everything is made aside and put in its place whole, the note that it is done last.
+
+    Returns
+    -------
+    list of str
+        Sentences on the planes without a result.
+
+    Raises
+    ------
+    InputError
+        If the results cannot be written.
+    """
+    links = _link(image, orders)
+    errors = [part for index in image.indices if isinstance(part := image.read(index), str)]
+    target = out / f"{image.name}{LABELS[form]}"
+    aside = image.parts / f"unfinished{LABELS[form]}"
+    try:
+        _remove(aside)
+        if len(errors) < sum(1 for _ in image.indices):
+            (_write_zarr if form == "zarr" else _write_tiff)(image, links, orders, aside)
+            _remove(target)
+            os.replace(aside, target)
+        write_whole(image.parts / "objects.csv", _csv(OBJECTS, _object_rows(image, links)))
+        write_whole(image.parts / "planes.csv", _csv(plane_columns(orders), _plane_rows(image, orders)))
+        done = {"stamp": image.stamp, "errors": errors, "events": links.events}
+        write_whole(image.parts / "done.json", json.dumps(done).encode())
+    except OSError as error:
+        raise InputError(
+            f"The results of {image.name} cannot be written to {out} ({error.strerror or error}): make room "
+            "and run again with --resume."
+        ) from error
+    if not errors:
+        for used in image.parts.glob("*.part"):
+            used.unlink(missing_ok=True)
+    return errors
+
+
+def is_done(image: Image, out: Path, form: Form) -> bool:
+    """Whether an image has been finished, by these orders and without errors."""
+    try:
+        done = json.loads((image.parts / "done.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    there = (out / f"{image.name}{LABELS[form]}").exists()
+    return bool(there and done.get("stamp") == image.stamp and not done.get("errors"))
+
+
+def plane_columns(orders: Orders) -> tuple[str, ...]:
+    """Columns of the table of planes."""
+    classes = [f"{what} {name}" for name in orders.prompts for what in ("best", "objects")]
+    return ("image", "plane", "t", "z", "segments", *classes, "error")
+
+
+def _link(image: Image, orders: Orders) -> _Links:
+    """Give every object its number, unique in the image."""
+    links, next_number = _Links(), 1
+    axis = _linked_axis(image, orders)
+    for chain in _chains(image, axis):
+        letter = None if axis is None else list(image.steps)[axis]
+        settings = replace(orders.linking, divides=orders.linking.divides and letter != "z")
+        linker = Linker(settings, first=next_number)
+        for step, index in enumerate(chain):
+            part = image.read(index)
+            if isinstance(part, str):
+                continue
+            numbers = linker.add(step, part.objects(), part.embedding)
+            links.numbers[index] = numbers
+            next_number = max([next_number, *(n + 1 for n in numbers)])
+            for number, thing in zip(numbers, part.objects(), strict=True):
+                known = links.properties.setdefault(
+                    number,
+                    {"label-value": number, "class": thing.class_name, "score": 0.0, "planes": 0},
+                )
+                known["score"] = max(known["score"], round(float(thing.score or 0), 4))
+                known["planes"] += 1
+        links.parents |= linker.parents
+        links.events += [
+            {"kind": e.kind, "step": e.step, "from": list(e.sources), "to": list(e.targets)}
+            for e in linker.finish()
+        ]
+    for child, parent in links.parents.items():
+        links.properties[child]["parent"] = parent
+    return links
+
+
+def _linked_axis(image: Image, orders: Orders) -> int | None:
+    letters = list(image.steps)
+    if orders.link == "none" or not letters:
+        return None
+    wanted = "tz" if orders.link == "auto" else orders.link
+    chosen = next((letter for letter in wanted if letter in letters), None)
+    return None if chosen is None else letters.index(chosen)
+
+
+def _chains(image: Image, axis: int | None) -> Iterator[list[tuple[int, ...]]]:
+    """Yield the planes that follow one another, for each place along the other axes."""
+    if axis is None:
+        yield from ([index] for index in image.indices)
+        return
+    sizes = list(image.steps.values())
+    for rest in itertools.product(*(range(n) for i, n in enumerate(sizes) if i != axis)):
+        yield [(*rest[:axis], step, *rest[axis:]) for step in range(sizes[axis])]
+
+
+def _pictures(image: Image, links: _Links) -> Iterator[tuple[tuple[int, ...], NDArray[np.uint32]]]:
+    """Yield index and labels of each plane; nothing for a plane without a result."""
+    for index in image.indices:
+        part = image.read(index)
+        if not isinstance(part, str):
+            things = zip(part.objects(), links.numbers[index], strict=True)
+            yield index, draw_objects([replace(o, track=number) for o, number in things], part.shape)
+
+
+def _write_zarr(image: Image, links: _Links, orders: Orders, path: Path) -> None:
+    writer = None
+    for index, picture in _pictures(image, links):
+        if writer is None:
+            shape = (picture.shape[0], picture.shape[1])
+            writer = LabelsWriter(path, "matches", image.steps, shape, image.scale)
+        writer.write(index, picture)
+    assert writer is not None
+    colours = class_colours(orders.prompts)
+    writer.finish(
+        {number: colours[known["class"]] for number, known in links.properties.items()},
+        links.properties.values(),
+        image="../../",
+    )
+
+
+def _write_tiff(image: Image, links: _Links, orders: Orders, path: Path) -> None:
+    kind = np.uint16 if max(links.properties, default=0) < 2**16 else np.uint32
+    pictures = dict.fromkeys(image.indices)
+    first = next(part for index in pictures if not isinstance(part := image.read(index), str))
+    drawn = _pictures(image, links)
+
+    def planes() -> Iterator[NDArray[Any]]:
+        ready = next(drawn, None)
+        for index in pictures:
+            if ready is not None and ready[0] == index:
+                yield ready[1].astype(kind)
+                ready = next(drawn, None)
+            else:  # a plane without a result
+                yield np.zeros(first.shape, kind)
+
+    tifffile.imwrite(
+        path,
+        planes(),
+        shape=(*image.steps.values(), *first.shape),
+        dtype=kind,
+        compression="zlib",
+        photometric="minisblack",
+        metadata={"axes": "".join(image.steps).upper() + "YX"},
+        software="napari-slip",
+        bigtiff=True,
+    )
+
+
+def class_colours(prompts: Iterable[str]) -> dict[str, tuple[int, int, int, int]]:
+    """Return red, green, blue and opacity, 0..255, of each class, as the dock would give them."""
+    classes = ClassList()
+    for name in prompts:
+        classes = classes.add(name)
+    parts = {c.name: [int(c.colour[i : i + 2], 16) for i in (1, 3, 5)] for c in classes}
+    return {name: (r, g, b, 255) for name, (r, g, b) in parts.items()}
+
+
+def _object_rows(image: Image, links: _Links) -> Iterator[dict[str, Any]]:
+    for index in image.indices:
+        part = image.read(index)
+        if isinstance(part, str):
+            continue
+        for row, (thing, number) in enumerate(zip(part.objects(), links.numbers[index], strict=True)):
+            x0, y0, x1, y1 = part.masks.boxes[row].tolist()
+            rows, columns = np.nonzero(thing.crop)
+            yield {
+                **_place(image, index),
+                "label": number,
+                "parent": links.parents.get(number, ""),
+                "class": thing.class_name,
+                "score": f"{thing.score:.4f}",
+                "area": thing.area,
+                "x": f"{x0 + columns.mean():.2f}",
+                "y": f"{y0 + rows.mean():.2f}",
+                "bbox_x0": x0,
+                "bbox_y0": y0,
+                "bbox_x1": x1,
+                "bbox_y1": y1,
+                "predicted_iou": f"{part.predicted_iou[row]:.4f}",
+                "segment": thing.segment,
+            }
+
+
+def _plane_rows(image: Image, orders: Orders) -> Iterator[dict[str, Any]]:
+    for index in image.indices:
+        part = image.read(index)
+        if isinstance(part, str):
+            yield {**_place(image, index), "error": part}
+            continue
+        counts = Counter(part.classes.tolist())
+        row: dict[str, Any] = {**_place(image, index), "segments": part.n_segments}
+        for column, name in enumerate(orders.prompts):
+            best = part.best[column]
+            row |= {
+                f"best {name}": "" if np.isnan(best) else f"{best:.4f}",
+                f"objects {name}": counts[column],
+            }
+        yield row
+
+
+def _place(image: Image, index: tuple[int, ...]) -> dict[str, Any]:
+    known = dict(zip(image.steps, index, strict=True))
+    plane = " ".join(map(str, index))
+    return {"image": image.name, "plane": plane, "t": known.get("t", ""), "z": known.get("z", "")}
+
+
+def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*columns], restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,80 @@
+"""How the processes of a run come by their models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_slip.settings import CropSettings
+
+if TYPE_CHECKING:
+    from napari_slip.io import ModelRecord
+    from napari_slip.pipeline import Slip
+    from napari_slip.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRecipe:
+    """A preset, or a SAM and a CLIP, as `napari_slip.load` takes them; small enough to be sent to workers.
+
+    Parameters
+    ----------
+    name, sam, clip : str, optional
+        Names; or, of a SAM, a checkpoint, and of a CLIP, a folder.
+    device : str
+        Where they run.
+    crops : CropSettings
+        How segments are shown to CLIP.
+    store : bool
+        Whether segments are kept on disk between runs.
+    """
+
+    name: str | None = None
+    sam: str | None = None
+    clip: str | None = None
+    device: str = "auto"
+    crops: CropSettings = field(default_factory=CropSettings)
+    store: bool = True
+
+    def __call__(self, progress: Progress) -> Slip:
+        """Load the models."""
+        from napari_slip.loading import load
+        from napari_slip.store import DiskStore
+
+        return load(
+            self.name,
+            sam=self.sam,
+            clip=self.clip,
+            device=self.device,
+            crops=self.crops,
+            store=DiskStore() if self.store else None,
+            progress=progress,
+        )
+
+    def record(self, slip: Slip) -> ModelRecord:
+        """Say what was loaded, for a provenance file."""
+        from napari_slip.io import ModelRecord
+        from napari_slip.models.devices import resolve_device
+
+        alone = self.sam is None and self.clip is None
+        return ModelRecord(
+            name=self.name or ("mini" if alone else None),
+            sam=whole_path(self.sam),
+            clip=whole_path(self.clip),
+            device=str(resolve_device(self.device)),
+            sam_hash=slip.segmenter.hash,
+            clip_hash=slip.encoder.card.hash,
+        )
+
+
+def whole_path(model: str | None) -> str | None:
+    """Make a path independent of the folder in which the command ran; leave names alone."""
+    from napari_slip.models import known_models
+
+    if model is None or not Path(model).expanduser().exists():
+        return model
+    known = known_models()
+    if known.get("sam", model) or known.get("clip", model):
+        return model
+    return str(Path(model).expanduser().resolve())

@@ -1,0 +1,266 @@
+"""The run over many images and stacks: what is done is kept, whatever ends it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from napari_slip.batch.finishing import LABELS, OBJECTS, Image, finish_image, is_done, plane_columns
+from napari_slip.batch.parts import part_path, read_part, write_whole
+from napari_slip.batch.work import Task, describe_models, do_plane
+from napari_slip.errors import InputError, SlipError
+from napari_slip.io import current_versions, is_ome_zarr, peek_steps, prepare_folder, read_ome_zarr
+from napari_slip.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from napari_slip.batch.finishing import Form
+    from napari_slip.batch.inputs import Source
+    from napari_slip.batch.work import Orders, Recipe
+    from napari_slip.io import ModelRecord
+
+WORK = ".napari-slip"
+"""Folder, among the results, of what ``--resume`` needs."""
+
+FORMAT = "napari-slip batch 1"
+
+
+class Workers(Protocol):
+    """Who does the planes."""
+
+    def describe(self, recipe: Recipe) -> tuple[ModelRecord, dict[str, Any]]:
+        """Return what the models are, and their own proposal settings."""
+
+    def work(
+        self, recipe: Recipe, orders: Orders, tasks: Iterable[Task], progress: Progress
+    ) -> Iterator[tuple[Task, str]]:
+        """Do planes; yields each with the sentence that says why it failed, if it did."""
+
+
+class ThisProcess:
+    """Does planes one after the other; see `Cluster` for many processes."""
+
+    def describe(self, recipe: Recipe) -> tuple[ModelRecord, dict[str, Any]]:
+        """Return what the models are, and their own proposal settings."""
+        return describe_models(recipe)
+
+    def work(
+        self, recipe: Recipe, orders: Orders, tasks: Iterable[Task], progress: Progress
+    ) -> Iterator[tuple[Task, str]]:
+        """Do planes; yields each with the sentence that says why it failed, if it did."""
+        for task in tasks:
+            progress.check()
+            yield task, do_plane(recipe, orders, task, progress)
+
+
+@dataclass
+class Report:
+    """What came of a run.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of the results.
+    planes, images : int
+        How many are done.
+    failures : list of str
+        One sentence for each image or plane without a result.
+    """
+
+    out: Path
+    planes: int = 0
+    images: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def run_stacks(
+    sources: Sequence[Source],
+    out: Path,
+    recipe: Recipe,
+    orders: Orders,
+    *,
+    form: Form = "zarr",
+    workers: Workers | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    planned: Callable[[int, int], None] | None = None,
+    heard: Callable[[], None] | None = None,
+) -> Report:
+    """Segment, match and link images and stacks, and write labels and tables.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        The images.
+    out : Path
+        Folder of the results: for each image its labels, as OME-Zarr or TIFF; ``objects.csv``, ``planes.csv``
+        and ``batch.json`` over all.
+    recipe : Recipe
+        How the models are loaded.
+    orders : Orders
+        What is looked for, and how.
+    form : {"zarr", "tiff"}
+        Of the labels.
+    workers : Workers, optional
+        Who does the planes; this process if not given.
+    resume : bool
+        Whether to go on with a run that lies in `out`: what it has done is kept, what failed is tried again.
+    progress : Progress, optional
+        Can stop the run.
+    planned : callable, optional
+        Told once how many planes there are and how many of them are done already.
+    heard : callable, optional
+        Called after each plane.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InputError
+        If `out` holds another run, or cannot be written to.
+    Cancelled
+        If `progress` was cancelled; what is done is kept.
+    """
+    progress, report = progress or Progress(), Report(out)
+    who: Workers = workers or ThisProcess()
+    prepare_folder(out)
+    stamp = _stamp(recipe, orders, form)
+    story = _begin(out, stamp, resume)
+    images = _plan(sources, out, stamp, report)
+    if not resume and (taken := next((i for i, _ in images if _labels(out, i, form).exists()), None)):
+        raise InputError(f"{_labels(out, taken, form)} is there already: choose another folder.")
+    open_images = {image.name: (image, source) for image, source in images if not is_done(image, out, form)}
+    missing = {name: _missing(image, source) for name, (image, source) in open_images.items()}
+    total = sum(1 for image, _ in images for _ in image.indices)
+    if planned is not None:
+        planned(total, total - sum(map(len, missing.values())))
+    story |= {"orders": _plain(orders), "form": form}
+    tasks = (task for name in missing for task in list(missing[name]))
+    left = {name: {task.index for task in todo} for name, todo in missing.items()}
+
+    def close(name: str) -> None:
+        report.failures += finish_image(open_images[name][0], orders, out, form)
+
+    for name in [name for name, todo in left.items() if not todo]:
+        close(name)
+    if any(left.values()):
+        record, proposals = who.describe(recipe)
+        story |= {"models": asdict(record), "proposals": {**proposals, **orders.proposals}}
+        _write_story(out, story)
+        for task, _ in who.work(recipe, orders, tasks, progress):
+            left[task.source.name].discard(task.index)
+            if heard is not None:
+                heard()
+            if not left[task.source.name]:
+                close(task.source.name)
+    _join(out / "objects.csv", OBJECTS, [image.parts / "objects.csv" for image, _ in images])
+    _join(out / "planes.csv", plane_columns(orders), [image.parts / "planes.csv" for image, _ in images])
+    story["images"] = [
+        {"name": image.name, "path": str(Path(source.path).absolute()), "steps": dict(image.steps)}
+        for image, source in images
+    ]
+    story |= {"failures": report.failures, "complete": True}
+    _write_story(out, story)
+    report.planes, report.images = total - len(report.failures), len(images)
+    return report
+
+
+def _begin(out: Path, stamp: str, resume: bool) -> dict[str, Any]:
+    """Open a run's story, or go on with the one that is there."""
+    path = out / "batch.json"
+    if not path.exists():
+        story = {"format": FORMAT, "stamp": stamp, "complete": False, "versions": current_versions()}
+        story["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+        _write_story(out, story)
+        return story
+    if not resume:
+        raise InputError(f"{out} holds a run already: go on with it by --resume, or choose another folder.")
+    try:
+        story = json.loads(path.read_bytes())
+        if story["format"] != FORMAT:
+            raise KeyError("format")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged: choose another folder for the results.") from error
+    if story["stamp"] != stamp:
+        raise InputError(
+            f"The run in {out} was begun with other texts, settings or models: repeat it exactly to go on, "
+            "or choose another folder."
+        )
+    return dict(story)
+
+
+def _plan(sources: Sequence[Source], out: Path, stamp: str, report: Report) -> list[tuple[Image, Source]]:
+    """Look at the headers of all images; what cannot be used is reported and left out."""
+    images = []
+    for source in sources:
+        try:
+            steps = peek_steps(source.path, channel_axis=source.channel_axis)
+            scale = {}
+            if source.path.is_dir() and is_ome_zarr(source.path):
+                found = read_ome_zarr(source.path)
+                scale = dict(zip(found.axes, found.scale, strict=True))
+        except SlipError as error:
+            report.failures.append(str(error))
+            continue
+        except OSError as error:
+            report.failures.append(f"{source.path} cannot be reached: {error.strerror or error}.")
+            continue
+        own = hashlib.blake2b(f"{stamp} {source.stamp}".encode(), digest_size=12).hexdigest()
+        images.append((Image(source.name, steps, out / WORK / source.name, own, scale), source))
+    return images
+
+
+def _missing(image: Image, source: Source) -> list[Task]:
+    """Return the planes that have not been done, or had failed."""
+    tasks = [Task(source, index, part_path(image.parts, index), image.stamp) for index in image.indices]
+    return [task for task in tasks if not _is_there(task)]
+
+
+def _is_there(task: Task) -> bool:
+    part = read_part(task.part, task.stamp)
+    return part is not None and not isinstance(part, str)
+
+
+def _stamp(recipe: Recipe, orders: Orders, form: Form) -> str:
+    told = json.dumps([repr(recipe), _plain(orders), form], sort_keys=True)
+    return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+
+
+def _plain(orders: Orders) -> dict[str, Any]:
+    """Return orders as JSON has them."""
+    plain = {
+        "prompts": {name: list(phrases) for name, phrases in orders.prompts.items()},
+        "negatives": list(orders.negatives),
+        "settings": orders.settings.to_dict(),
+        "proposals": dict(orders.proposals),
+        "link": orders.link,
+        "linking": orders.linking.to_dict(),
+    }
+    return dict(json.loads(json.dumps(plain, default=str).replace("Infinity", '"inf"')))
+
+
+def _labels(out: Path, image: Image, form: Form) -> Path:
+    return out / f"{image.name}{LABELS[form]}"
+
+
+def _join(path: Path, columns: Sequence[str], tables: Iterable[Path]) -> None:
+    """Put the tables of all images below one another."""
+    lines = [",".join(columns) + "\n"]
+    for table in tables:
+        if table.exists():
+            lines += table.read_text(encoding="utf-8").splitlines(keepends=True)[1:]
+    write_whole(path, "".join(lines).encode())
+
+
+def _write_story(out: Path, story: dict[str, Any]) -> None:
+    try:
+        write_whole(out / "batch.json", (json.dumps(story, indent=1, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        raise InputError(f"{out} cannot be written to: {error.strerror or error}.") from error

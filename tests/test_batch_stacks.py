@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import zarr
+from _fake_slip import fake_slip, spots
+from _series import ORDERS, FakeRecipe, moving, write_series
+from PIL import Image
+
+from napari_slip.batch import find_sources, run_stacks
+from napari_slip.errors import Cancelled, InputError
+from napari_slip.io import LabelsWriter, read_ome_zarr
+from napari_slip.progress import Progress
+from napari_slip.settings import MatchSettings
+from napari_slip.stacks import PlaneResult, Stack, scan
+
+RECIPE = FakeRecipe()
+
+
+def write_ome_zarr(path, array, axes, scale):
+    root = zarr.open_group(path, mode="w", zarr_format=2)
+    root.create_array("0", data=array, chunks=(1,) * (array.ndim - 2) + array.shape[-2:])
+    root.attrs["multiscales"] = [
+        {
+            "version": "0.4",
+            "axes": [{"name": letter} for letter in axes],
+            "datasets": [
+                {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": list(scale)}]}
+            ],
+        }
+    ]
+    return path
+
+
+def run(named, out, **options):
+    return run_stacks(find_sources([str(n) for n in named]), out, RECIPE, ORDERS, **options)
+
+
+def content(folder):
+    """What a run has left, but for the time of its beginning."""
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        data = path.read_bytes()
+        if path.name == "batch.json":
+            data = repr({k: v for k, v in json.loads(data).items() if k != "created"}).encode()
+        found[str(path.relative_to(folder))] = hashlib.sha256(data).hexdigest()
+    return found
+
+
+def test_a_series_becomes_linked_labels_and_two_tables(tmp_path):
+    report = run([write_series(tmp_path / "a.tif")], tmp_path / "out")
+    assert (report.planes, report.images, report.failures) == (6, 1, [])
+    labels = read_ome_zarr(tmp_path / "out" / "a.ome.zarr", "labels/matches")
+    assert labels.axes == "tyx"
+    assert [set(np.unique(labels.levels[0][t])) for t in range(6)] == [{0, 1, 2}] * 6
+    for t in range(6):  # each keeps its number while it moves
+        assert labels.levels[0][t][8, 6 + 2 * t] == 1
+        assert labels.levels[0][t][8, 20 + 2 * t] == 2
+    said = labels.attributes["image-label"]
+    assert {entry["label-value"]: entry["class"] for entry in said["properties"]} == {1: "red", 2: "green"}
+    assert said["colors"][0] == {"label-value": 1, "rgba": [230, 159, 0, 255]}
+    table = pd.read_csv(tmp_path / "out" / "objects.csv")
+    assert len(table) == 12
+    red = table[table["class"] == "red"]
+    assert red["t"].tolist() == list(range(6)) and set(red["label"]) == {1}
+    assert np.diff(red["x"]).tolist() == pytest.approx([2] * 5)
+    planes = pd.read_csv(tmp_path / "out" / "planes.csv")
+    assert planes["objects red"].tolist() == [1] * 6 and (planes["best red"] > 0.5).all()
+
+
+def test_the_pixels_are_those_of_the_loop_in_python(tmp_path):
+    run([write_series(tmp_path / "a.tif")], tmp_path / "out", form="tiff")
+    labels = tifffile.imread(tmp_path / "out" / "a.labels.tif")
+    found = scan(
+        fake_slip(),
+        Stack.of(moving(), "tyxs"),
+        ORDERS.prompts,
+        negatives=ORDERS.negatives,
+        settings=MatchSettings(select="above:0.5"),
+    )
+    for t, result in enumerate(found):
+        assert isinstance(result, PlaneResult)
+        np.testing.assert_array_equal(labels[t] > 0, sum(o.mask(result.shape) for o in result.objects()))
+    with tifffile.TiffFile(tmp_path / "out" / "a.labels.tif") as file:
+        assert (file.series[0].axes, file.series[0].dtype) == ("TYX", np.uint16)
+
+
+def test_every_kind_of_input_is_found_once(tmp_path):
+    (tmp_path / "day").mkdir()
+    for name in ("b10.png", "b2.png"):
+        Image.fromarray(spots()).save(tmp_path / "day" / name)
+    grey = moving()[..., 0]
+    write_ome_zarr(tmp_path / "day" / "z.ome.zarr", grey, "zyx", (2, 0.5, 0.5))
+    (tmp_path / "day" / "notes.txt").write_text("no picture")
+    write_series(tmp_path / "s.tif")
+    (tmp_path / "list.csv").write_text("path,name\nday/b2.png,again\ns.tif,series\n")
+    named = [tmp_path / "day", f"{tmp_path}/*.tif", tmp_path / "list.csv"]
+    sources = find_sources([str(n) for n in named])
+    assert [source.name for source in sources] == ["b2", "b10", "z", "s"]
+    report = run(named, tmp_path / "out")
+    assert (report.planes, report.images) == (2 + 6 + 6, 4)
+    scale = read_ome_zarr(tmp_path / "out" / "z.ome.zarr", "labels/matches")
+    assert (scale.axes, scale.scale) == ("zyx", (2.0, 0.5, 0.5))
+    assert set(pd.read_csv(tmp_path / "out" / "planes.csv")["image"]) == {"b2", "b10", "z", "s"}
+
+
+def test_equal_names_get_numbers(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(spots()).save(tmp_path / folder / "a.png")
+    assert [s.name for s in find_sources([f"{tmp_path}/*/a.png"])] == ["a", "a-2"]
+
+
+@pytest.mark.parametrize(
+    ("named", "sentence"),
+    [
+        ("empty", "holds no picture"),
+        ("*.tif", "Nothing is called"),
+        ("bad.csv", "a column 'path'"),
+        ("axis.csv", "channel_axis 'x', which is no number"),
+    ],
+)
+def test_names_that_find_nothing_end_in_a_sentence(named, sentence, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.csv").write_text("file\na.png\n")
+    (tmp_path / "axis.csv").write_text("path,channel_axis\na.png,x\n")
+    with pytest.raises(InputError, match=sentence):
+        find_sources([str(tmp_path / named)])
+
+
+def test_broken_files_are_told_and_skipped(tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "half.tif").write_bytes(write_series(tmp_path / "whole.tif").read_bytes()[:200])
+    named = [tmp_path / name for name in ("text.png", "half.tif", "gone.tif", "whole.tif")]
+    report = run(named, tmp_path / "out")
+    assert len(report.failures) == 3
+    for name in ("text.png", "half.tif", "gone.tif"):
+        assert sum(name in sentence for sentence in report.failures) == 1
+    assert (tmp_path / "out" / "whole.ome.zarr").is_dir()
+    assert not (tmp_path / "out" / "text.ome.zarr").exists()
+
+
+def test_what_failed_is_tried_again_and_nothing_else(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_text("no image")
+    named = [path, write_series(tmp_path / "b.tif")]
+    notes = tmp_path / "notes"
+    recipe = FakeRecipe(str(notes))
+    sources = find_sources([str(n) for n in named])
+    assert run_stacks(sources, tmp_path / "out", recipe, ORDERS).failures
+    Image.fromarray(spots()).save(path)
+    planned = []
+    report = run_stacks(
+        sources, tmp_path / "out", recipe, ORDERS, resume=True, planned=lambda *n: planned.append(n)
+    )
+    assert not report.failures
+    assert planned == [(7, 6)]
+    again = run_stacks(sources, tmp_path / "whole", recipe, ORDERS)
+    assert not again.failures
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_a_folder_with_a_run_is_not_used_for_another(tmp_path):
+    named = [write_series(tmp_path / "a.tif")]
+    run(named, tmp_path / "out")
+    before = content(tmp_path / "out")
+    with pytest.raises(InputError, match="holds a run already: go on with it by --resume"):
+        run(named, tmp_path / "out")
+    with pytest.raises(InputError, match="begun with other texts"):
+        run(named, tmp_path / "out", resume=True, form="tiff")
+    run(named, tmp_path / "out", resume=True)
+    assert content(tmp_path / "out") == before
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path):
+    named = [write_series(tmp_path / "a.tif")]
+    progress, heard = Progress(), []
+
+    def stop():
+        heard.append(1)
+        if len(heard) == 3:
+            progress.cancel()
+
+    with pytest.raises(Cancelled):
+        run(named, tmp_path / "out", progress=progress, heard=stop)
+    planned = []
+    run(named, tmp_path / "out", resume=True, planned=lambda *n: planned.append(n))
+    assert planned == [(6, 3)]
+    run(named, tmp_path / "whole")
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_labels_of_axes_in_any_order_are_written_as_ngff_asks(tmp_path):
+    writer = LabelsWriter(tmp_path / "a.zarr", "cells", {"z": 2, "t": 3}, (8, 1200), {"z": 2.0})
+    pictures = {(z, t): np.full((8, 1200), 10 * z + t) for z in range(2) for t in range(3)}
+    for index, picture in pictures.items():
+        writer.write(index, picture)
+    writer.finish({1: (255, 0, 0, 255)})
+    found = read_ome_zarr(tmp_path / "a.zarr", "labels/cells")
+    assert (found.axes, found.scale) == ("tzyx", (1, 2, 1, 1))
+    assert [level.shape for level in found.levels] == [(3, 2, 8, 1200), (3, 2, 4, 600)]
+    for (z, t), picture in pictures.items():
+        np.testing.assert_array_equal(found.levels[0][t, z], picture)
+    with pytest.raises(InputError, match="has labels 'cells' already"):
+        LabelsWriter(tmp_path / "a.zarr", "cells", {}, (8, 8))
+    with pytest.raises(InputError, match="no OME-Zarr image"):
+        read_ome_zarr(tmp_path / "a.zarr", "labels/nothing")
+
+
+def _run_in_a_process(named, out):
+    run(named, out, resume=True)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
+    named = [str(write_series(tmp_path / f"{name}.tif", n)) for name, n in (("a", 8), ("b", 5))]
+    Image.fromarray(spots()).save(tmp_path / "c.png")
+    named.append(str(tmp_path / "c.png"))
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    rng = np.random.default_rng(0)
+
+    def start(out):
+        process = processes.Process(target=_run_in_a_process, args=(named, out))
+        process.start()
+        return process
+
+    whole = tmp_path / "whole"
+    start(tmp_path / "warm").join()
+    began = time.monotonic()
+    start(whole).join()
+    length = time.monotonic() - began
+    expected = content(whole)
+    assert len(expected) > 20
+    kills, attempts = 0, 0
+    while kills < 20:
+        out = tmp_path / f"out{attempts}"
+        attempts += 1
+        assert attempts < 40
+        for _ in range(4):  # several times in one run
+            process = start(out)
+            process.join(rng.uniform(0.05, 0.9) * length)
+            if process.is_alive():
+                os.kill(process.pid, signal.SIGKILL)
+                kills += 1
+            process.join()
+        process = start(out)
+        process.join()
+        assert process.exitcode == 0
+        left = content(out)
+        # an unfinished file that its process never named lies aside and is no result
+        assert {k: v for k, v in left.items() if "/." not in k.removeprefix(".napari-slip")} == expected
