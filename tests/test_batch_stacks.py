@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,10 @@ def content(folder):
             data = repr({k: v for k, v in json.loads(data).items() if k != "created"}).encode()
         found[str(path.relative_to(folder))] = hashlib.sha256(data).hexdigest()
     return found
+
+
+def is_unfinished(name):
+    return name.startswith(".napari-slip") and Path(name).name.startswith(".")
 
 
 def test_a_series_becomes_linked_labels_and_two_tables(tmp_path):
@@ -257,5 +262,5 @@ def test_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path)
         process.join()
         assert process.exitcode == 0
         left = content(out)
-        # an unfinished file that its process never named lies aside and is no result
-        assert {k: v for k, v in left.items() if "/." not in k.removeprefix(".napari-slip")} == expected
+        # an unfinished file that its process never named lies among the parts and is no result
+        assert {name: left[name] for name in left if name in expected or not is_unfinished(name)} == expected

@@ -229,7 +229,7 @@ def test_history_and_completion_help_to_type(asked, qtbot):
 
 def test_presets_say_what_they_cost_and_nothing_is_loaded_for_it(dock, engine):
     dock.model.preset.setCurrentText("vit_b")
-    assert "980 MB, downloaded when first used" in dock.model.cost.text()
+    assert "982 MB, downloaded when first used" in dock.model.cost.text()
     dock.model.preset.setCurrentText(OWN)
     dock.model.sam.setText("my.pth")
     assert (dock.model.choice.sam, dock.model.choice.clip) == ("my.pth", "mini")
