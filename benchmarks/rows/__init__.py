@@ -17,6 +17,8 @@ NAMES = (
     "store",
     "segments_scaling",
     "decoder",
+    "savings",
+    "steps",
     "agreement",
     "adaptive",
     "whole_job",
