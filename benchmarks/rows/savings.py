@@ -146,7 +146,7 @@ def _judge(kind: type[Judge]) -> Judge:
 
 
 def _discs(count: int, noisy: int) -> Tensor:
-    """Return logits of discs as large as cells are; the last `noisy` of them are large, with doubtful edges."""
+    """Return logits of discs as large as cells are; the last `noisy` are large, with doubtful edges."""
     generator = torch.Generator().manual_seed(0)
     middles = torch.rand(count, 2, generator=generator) * (LOGITS - 60) + 30
     along = torch.arange(LOGITS)
