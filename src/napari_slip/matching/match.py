@@ -62,6 +62,10 @@ class Match:
     unknown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
+    def _accepted(self) -> dict[Select, NDArray[np.bool_]]:
+        return {}
+
+    @cached_property
     def best(self) -> tuple[int | None, ...]:
         """Label of each prompt's best shown segment; None if none is shown or reaches ``min_score``."""
         tops = [self._accepted_rows(column, Select("best")) for column in range(len(self.names))]
@@ -81,6 +85,7 @@ class Match:
         Returns
         -------
         (N, P) bool array
+            Not to be written to: it is worked out once for each rule.
 
         Raises
         ------
@@ -88,10 +93,13 @@ class Match:
             If `select` is none of these.
         """
         rule = Select.parse(self.settings.select if select is None else select)
-        accepted = np.zeros(self.calibrated.shape, bool)
-        for column in range(len(self.names)):
-            accepted[self._accepted_rows(column, rule), column] = True
-        return accepted
+        if rule not in self._accepted:
+            accepted = np.zeros(self.calibrated.shape, bool)
+            for column in range(len(self.names)):
+                accepted[self._accepted_rows(column, rule), column] = True
+            accepted.flags.writeable = False
+            self._accepted[rule] = accepted
+        return self._accepted[rule]
 
     def labels(self, select: str | None = None) -> NDArray[np.uint32]:
         """Draw the accepted segments, (H, W), with the ids that ``segments.labels()`` has."""

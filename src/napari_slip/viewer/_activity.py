@@ -64,19 +64,23 @@ class Activity(QWidget):
         shown = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if step == "download" else f"{done} of {total}"
         self.say(f"{words}: {shown}." if total > 1 else f"{words}.")
         scale = 1_000_000 if total > 2**30 else 1  # Qt counts in 32 bits
-        self.bar.setRange(
-            0, max(1, total // scale)
-        )  # never a busy bar, which repaints the window all the time
-        self.bar.setValue(done // scale if total > 1 else 0)
+        # never a busy bar, which repaints the window all the time
+        self._move(max(1, total // scale), done // scale if total > 1 else 0)
 
     def end(self) -> None:
         """Show that nothing goes on."""
         self._running = False
         self._timer.stop()
-        self.bar.setRange(0, 1)
-        self.bar.reset()
+        self._move(1, 0)
         if not self._telling:
             self._close_napari()
+
+    def _move(self, top: int, value: int) -> None:
+        """Move the bar with the next painting: by itself it has the whole window painted at once, twice."""
+        self.bar.setUpdatesEnabled(False)
+        self.bar.setRange(0, top)
+        self.bar.setValue(value)
+        self.bar.setUpdatesEnabled(True)
 
     def _tell_napari(self) -> None:
         if self._telling:  # napari's bars let events through, this timer's among them

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_slip.viewer._drawing import Drawing
 from napari_slip.viewer._layers import ResultLayers
 from napari_slip.viewer._workspace import Workspace
 
@@ -52,6 +53,7 @@ class Sheet:
         self.workspace = Workspace(opened.session)
         self.workspace.plane = place.index
         self.layers = ResultLayers(viewer, image, key)
+        self._drawing = Drawing()
         self.workspace.plane_changed.connect(self._show_plane)
         self.workspace.shown_changed.connect(self._show_selection)
         self.workspace.current_changed.connect(self._show_current)
@@ -141,7 +143,9 @@ class Sheet:
         work = self.workspace
         if work.segments is not None:
             table = work.segments.table() if work.match is None else work.match.table()
-            layer = self.layers.show_segments(work.segments.labels(work.selection), self.place, table)
+            layer = self.layers.show_segments(
+                self._drawing.of(work.segments, work.selection), self.place, table
+            )
             self.highlight()
             self.drawn.emit(layer)
         self._draw_objects()
@@ -149,7 +153,7 @@ class Sheet:
     def _show_selection(self) -> None:
         work = self.workspace
         if self.alive and work.segments is not None:
-            self.layers.draw_segments(work.segments.labels(work.selection), self.place)
+            self.layers.draw_segments(self._drawing.of(work.segments, work.selection), self.place)
             self.highlight()
 
     def _show_current(self) -> None:

@@ -78,6 +78,11 @@ class ResultModel(QAbstractTableModel):
         """Return the segment that stands in a row."""
         return int(self._rows[row])
 
+    @property
+    def titles(self) -> list[str]:
+        """The columns' titles; none before there are segments."""
+        return ["", "class", *(name for name, _ in self._columns)] if self._columns else []
+
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of segments that are shown."""
         return 0 if parent is not None and parent.isValid() else len(self._rows)
@@ -90,8 +95,7 @@ class ResultModel(QAbstractTableModel):
         """Return the columns' titles."""
         if role != Qt.ItemDataRole.DisplayRole or orientation != Qt.Orientation.Horizontal:
             return None
-        titles = ["", "class", *(name for name, _ in self._columns)]
-        return titles[section] if section < len(titles) else None
+        return self.titles[section] if section < len(self.titles) else None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         """Return what stands in a cell."""
@@ -157,7 +161,7 @@ class ResultTable(QTableView):
         present(self.verticalHeader()).setVisible(False)
         present(self.verticalHeader()).setDefaultSectionSize(SIDE + 4)
         header = present(self.horizontalHeader())
-        header.setResizeContentsPrecision(20)
+        header.setResizeContentsPrecision(4)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(False)
@@ -185,9 +189,11 @@ class ResultTable(QTableView):
     def refresh(self) -> None:
         """Read everything anew."""
         self._following = True
+        titles = self.results.titles
         self.results.show(None if self._desk.sheet is None else self._desk.sheet.workspace)
         self._following = False
-        self.resizeColumnsToContents()
+        if self.results.titles != titles:  # to measure the columns takes longer than all the rest
+            self.resizeColumnsToContents()
         self.follow()
 
     def follow(self) -> None:
