@@ -13,7 +13,8 @@ from benchmarks.measuring import CLOCKS, Row
 from benchmarks.networks import clip_vit_b, mini, photograph, sam_vit_b, small_masks
 from napari_slip.images import to_rgb
 from napari_slip.matching import Cropper
-from napari_slip.models.clip import HuggingFaceClip, load_clip
+from napari_slip.models import load_clip
+from napari_slip.models.clip import HuggingFaceClip
 from napari_slip.models.mini.sam import MiniSam
 from napari_slip.pipeline import Slip
 from napari_slip.segmentation import SamSegmenter, decoder, planes, proposing, segmenter

@@ -58,6 +58,6 @@ class Drawing:
 def _meeting(boxes: NDArray[np.int32], changed: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return which boxes share a pixel with one of the changed ones, (N,) bool."""
     low, high = boxes[:, None, :2], boxes[:, None, 2:]
-    meeting = (np.maximum(low, boxes[changed, :2]) < np.minimum(high, boxes[changed, 2:])).all(axis=2)
-    found: NDArray[np.bool_] = meeting.any(axis=1)
-    return found
+    apart = np.maximum(low, boxes[changed, :2]) >= np.minimum(high, boxes[changed, 2:])
+    meeting: NDArray[np.bool_] = np.any(~np.any(apart, axis=2), axis=1)
+    return meeting
