@@ -17,6 +17,7 @@ from _fake_slip import fake_slip, spots
 from _series import ORDERS, FakeRecipe, moving, write_series
 from PIL import Image
 
+from napari_slip.atomic import UNFINISHED
 from napari_slip.batch import find_sources, run_stacks
 from napari_slip.errors import Cancelled, InputError
 from napari_slip.io import LabelsWriter, read_ome_zarr
@@ -58,7 +59,7 @@ def content(folder):
 
 
 def is_unfinished(name):
-    return name.startswith(".napari-slip") and Path(name).name.startswith(".")
+    return Path(name).name.startswith(".") and name.endswith(UNFINISHED)
 
 
 def test_a_series_becomes_linked_labels_and_two_tables(tmp_path):
@@ -262,5 +263,5 @@ def test_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path)
         process.join()
         assert process.exitcode == 0
         left = content(out)
-        # an unfinished file that its process never named lies among the parts and is no result
+        # an unfinished file that its process never named lies beside the results and is none
         assert {name: left[name] for name in left if name in expected or not is_unfinished(name)} == expected

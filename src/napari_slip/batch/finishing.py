@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import tifffile
 
-from napari_slip.batch.parts import part_path, read_part, write_whole
+from napari_slip.atomic import replacing
+from napari_slip.batch.parts import part_path, read_part
 from napari_slip.errors import InputError
 from napari_slip.io import LabelsWriter
 from napari_slip.objects import draw_objects
@@ -112,10 +113,14 @@ def finish_image(image: Image, orders: Orders, out: Path, form: Form) -> list[st
             (_write_zarr if form == "zarr" else _write_tiff)(image, links, orders, aside)
             _remove(target)
             os.replace(aside, target)
-        write_whole(image.parts / "objects.csv", _csv(OBJECTS, _object_rows(image, links)))
-        write_whole(image.parts / "planes.csv", _csv(plane_columns(orders), _plane_rows(image, orders)))
         done = {"stamp": image.stamp, "errors": errors, "events": links.events}
-        write_whole(image.parts / "done.json", json.dumps(done).encode())
+        for name, content in (
+            ("objects.csv", _csv(OBJECTS, _object_rows(image, links))),
+            ("planes.csv", _csv(plane_columns(orders), _plane_rows(image, orders))),
+            ("done.json", json.dumps(done).encode()),
+        ):
+            with replacing(image.parts / name) as unfinished:
+                unfinished.write_bytes(content)
     except OSError as error:
         raise InputError(
             f"The results of {image.name} cannot be written to {out} ({error.strerror or error}): make room "

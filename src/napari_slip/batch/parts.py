@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slip.atomic import replacing
 from napari_slip.segments import PackedMasks
 from napari_slip.stacks import PlaneResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _ARRAYS = ("classes", "segments", "scores", "predicted_iou", "embedding", "best")
 
@@ -44,7 +43,8 @@ def write_part(path: Path, stamp: str, result: PlaneResult | str) -> None:
     buffer = io.BytesIO()
     told = np.frombuffer(json.dumps(about).encode(), np.uint8)
     np.savez_compressed(buffer, allow_pickle=False, about=told, **arrays)
-    write_whole(path, buffer.getvalue())
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(buffer.getvalue())
 
 
 def read_part(path: Path, stamp: str) -> PlaneResult | str | None:
@@ -66,16 +66,3 @@ def read_part(path: Path, stamp: str) -> PlaneResult | str | None:
             )
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all, whenever the power fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(unfinished, path)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise

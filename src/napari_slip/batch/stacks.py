@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_slip.atomic import replacing
 from napari_slip.batch.finishing import LABELS, OBJECTS, Image, finish_image, is_done, plane_columns
-from napari_slip.batch.parts import part_path, read_part, write_whole
+from napari_slip.batch.parts import part_path, read_part
 from napari_slip.batch.work import Task, describe_models, do_plane
 from napari_slip.errors import InputError, SlipError
 from napari_slip.io import current_versions, is_ome_zarr, peek_steps, prepare_folder, read_ome_zarr
@@ -256,11 +257,13 @@ def _join(path: Path, columns: Sequence[str], tables: Iterable[Path]) -> None:
     for table in tables:
         if table.exists():
             lines += table.read_text(encoding="utf-8").splitlines(keepends=True)[1:]
-    write_whole(path, "".join(lines).encode())
+    with replacing(path) as unfinished:
+        unfinished.write_bytes("".join(lines).encode())
 
 
 def _write_story(out: Path, story: dict[str, Any]) -> None:
     try:
-        write_whole(out / "batch.json", (json.dumps(story, indent=1, ensure_ascii=False) + "\n").encode())
+        with replacing(out / "batch.json") as unfinished:
+            unfinished.write_bytes((json.dumps(story, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise InputError(f"{out} cannot be written to: {error.strerror or error}.") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_slip import __version__
+from napari_slip.atomic import replacing
 from napari_slip.errors import InputError
 from napari_slip.settings import Contrast, CropSettings, FilterSettings, MatchSettings, ProposalSettings
 
@@ -170,12 +170,8 @@ def write_provenance(path: Path, provenance: Provenance) -> None:
     text = json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False)
     if any("\ud800" <= character <= "\udfff" for character in text):  # a file's name that is no text
         text = json.dumps(values, indent=2, allow_nan=False)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text + "\n", encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text + "\n", encoding="utf-8")
 
 
 def read_provenance(path: Path) -> Provenance:

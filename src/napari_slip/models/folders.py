@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+from napari_slip.atomic import replacing
 
 FOLDER_VARIABLE = "NAPARI_SLIP_MODELS"
 """Environment variable that names the folder of models."""
@@ -35,15 +36,8 @@ def record(kind: str, name: str, values: dict[str, Any] | None) -> None:
     records.pop(f"{kind}.{name}", None)
     if values is not None:
         records[f"{kind}.{name}"] = values
-    replace_text(models_folder() / RECORDS, json.dumps(records, indent=2) + "\n")
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    os.replace(file.name, path)
+    with replacing(models_folder() / RECORDS) as unfinished:
+        unfinished.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
 
 
 def _records() -> dict[str, Any]:

@@ -7,11 +7,11 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from napari_slip.atomic import replacing
 from napari_slip.errors import InputError, ModelError
 from napari_slip.models.fetching import check, find, known_hash, sha256_of, weights_of
 from napari_slip.models.folders import models_folder, record
@@ -20,7 +20,7 @@ from napari_slip.models.registry import add_entry, as_toml, known_models, read_e
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from napari_slip.models.registry import Entry
 
@@ -79,7 +79,7 @@ def export_pack(entries: Sequence[Entry], path: Path, progress: Progress | None 
     if not inside:
         raise InputError("Nothing was packed: these models are part of napari-slip and are there already.")
     total, done = sum(file.stat().st_size for file, _ in inside), 0
-    with _appearing(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
         for name, text in cards:
             archive.writestr(name, text)
         for file, name in inside:
@@ -206,18 +206,6 @@ def _settle(entry: Entry, unpacked: Path) -> None:
         add_entry(replace(entry, source=str(place)))
     elif not known.sha256:
         record(entry.kind, entry.name, {"sha256": entry.sha256, "size": entry.size})
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[Path]:
-    """Lend a file that takes its name when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        yield unfinished
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _no_pack(path: Path, why: str) -> ModelError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import time
 from functools import lru_cache
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 import torch
+
+from napari_slip.atomic import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,11 +71,8 @@ def _read(file: Path) -> dict[str, bool]:
 
 def _write(file: Path, kept: dict[str, bool]) -> None:
     """Keep the answers, whole or not at all; where nothing can be written, they are measured each time."""
-    part = file.with_suffix(f".{os.getpid()}.part")
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(kept, indent=1))
-        part.replace(file)
+    with contextlib.suppress(OSError), replacing(file) as unfinished:
+        unfinished.write_text(json.dumps(kept, indent=1))
 
 
 def _seconds(device: torch.device, dtype: torch.dtype) -> float:

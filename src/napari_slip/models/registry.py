@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_slip.atomic import replacing
 from napari_slip.errors import InputError, ModelError
-from napari_slip.models.folders import models_folder, replace_text
+from napari_slip.models.folders import models_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,7 +218,8 @@ def add_entry(entry: Entry) -> Path:
         )
     path = models_folder() / OWN
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    replace_text(path, text + ("\n" if text else "") + as_toml(entry))
+    with replacing(path) as unfinished:
+        unfinished.write_text(text + ("\n" if text else "") + as_toml(entry), encoding="utf-8")
     return path
 
 
@@ -228,7 +230,8 @@ def drop_entry(entry: Entry) -> bool:
         return False
     tables = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
     head = re.compile(rf"\[{entry.kind}\.\"?{re.escape(entry.name)}\"?\]")
-    replace_text(path, "".join(table for table in tables if not head.match(table)))
+    with replacing(path) as unfinished:
+        unfinished.write_text("".join(table for table in tables if not head.match(table)), encoding="utf-8")
     return True
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import tempfile
 import zlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_slip.atomic import replacing
 from napari_slip.errors import InputError
 from napari_slip.objects import Object, Pointing
 from napari_slip.session.classes import ClassList, SlipClass
@@ -55,15 +54,8 @@ class Contents:
 def write_session(path: Path, contents: Contents) -> None:
     """Write a session; the file that was there stays until the new one is complete."""
     text = "".join(_sealed(fact) for fact in _facts(contents))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="ascii")
 
 
 def read_session(path: Path) -> tuple[Contents, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from napari_slip.atomic import UNFINISHED
 from napari_slip.errors import InputError
 from napari_slip.store.files import Unreadable, read, write
 from napari_slip.store.keys import key_of
@@ -111,7 +112,7 @@ class DiskStore:
         for path, size, _ in list(self._files()):
             path.unlink(missing_ok=True)
             freed += size
-        for part in self.folder.glob("*.part"):  # what a killed process has left
+        for part in self.folder.glob(f"*{UNFINISHED}"):  # what a killed process has left
             part.unlink(missing_ok=True)
         return freed
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_slip.atomic import replacing
 from napari_slip.segments import PackedMasks, Segments
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 FORMAT = 1
@@ -39,16 +39,8 @@ def write(path: Path, segments: Segments) -> None:
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
     np.savez(buffer, allow_pickle=False, **arrays)
     content = buffer.getvalue()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=path.stem, suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).digest())
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(hashlib.sha256(content).digest() + content)
 
 
 def read(path: Path) -> Segments:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_slip.atomic import replacing
 from napari_slip.training.mini._muon import Muon
 from napari_slip.training.mini.clip_concepts import ATTRIBUTES, Caption, Concepts, caption, strangers, truth
 from napari_slip.training.mini.clip_feed import STD, Plan, batch, moved, pixels, shards
@@ -53,9 +54,8 @@ class State:
         """Write to a file that is complete or absent."""
         parts = {name: getattr(self, name).state_dict() for name in _PARTS}
         whole = parts | {"step": self.step, "seconds": self.seconds, "names": list(self.concepts.names)}
-        temporary = path.with_suffix(".part")
-        torch.save(whole, temporary)
-        temporary.replace(path)
+        with replacing(path) as unfinished:
+            torch.save(whole, unfinished)
 
     def load(self, path: Path) -> None:
         """Continue from a file."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slip.atomic import replacing
 from napari_slip.matching.crops import Cropper
 from napari_slip.segments import PackedMasks
 from napari_slip.settings import CropSettings
@@ -80,9 +81,8 @@ class Crops:
 
     def save(self, file: Path) -> None:
         """Write to a file (npz) that is complete or absent."""
-        temporary = file.with_suffix(".part.npz")
-        np.savez(temporary, **vars(self))
-        temporary.replace(file)
+        with replacing(file) as unfinished, unfinished.open("wb") as opened:
+            np.savez(opened, **vars(self))
 
     @classmethod
     def load(cls, file: Path) -> Crops:

@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from napari_slip.atomic import replacing
 from napari_slip.models.mini.sam import build_mini_sam
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ def export(model: MiniSam, config: Mapping[str, Any], path: Path) -> None:
     """
     state = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
     half = {k: v.to(torch.float16).contiguous() for k, v in state.items()}
-    temporary = path.with_suffix(".part")
-    save_file(half, temporary, {"config": json.dumps(dict(config)), "format": "pt"})
-    temporary.replace(path)
+    with replacing(path) as unfinished:
+        save_file(half, unfinished, {"config": json.dumps(dict(config)), "format": "pt"})
 
 
 def restore(path: Path) -> MiniSam:

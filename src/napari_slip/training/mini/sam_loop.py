@@ -11,6 +11,7 @@ import torch
 from torch import distributed, nn
 from torch.utils.data import DataLoader
 
+from napari_slip.atomic import replacing
 from napari_slip.models.mini.sam import CONFIG, build_mini_sam
 from napari_slip.training.mini.sam_dense import DenseHead
 from napari_slip.training.mini.sam_loss import batch_loss
@@ -146,9 +147,8 @@ class Trainer:
             "steps": self.steps,
             "seconds": self.seconds,
         }
-        temporary = path.with_suffix(".part")
-        torch.save(state, temporary)
-        temporary.replace(path)
+        with replacing(path) as unfinished:
+            torch.save(state, unfinished)
 
     def load(self, path: Path) -> None:
         """Take up the state that `save` wrote."""
