@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from napari_slip.models.protocols import Calibration, EncoderCard
 from napari_slip.pipeline import Slip
+from napari_slip.segmentation import EncodedPlane, Refined
 from napari_slip.segments import PackedMasks, Segments
 from napari_slip.settings import ProposalSettings
 from napari_slip.viewer._engine import Engine, ModelChoice
@@ -50,9 +51,10 @@ class Blobs:
         if self.error is not None:
             raise self.error
         progress("encode", 1, 1)
-        return rgb
+        return EncodedPlane(rgb, ())
 
-    def propose(self, rgb, settings, progress):
+    def propose(self, plane, settings, progress):
+        rgb = plane.rgb
         labels, n = ndimage.label(rgb.max(axis=-1) > 40)
         boxes = ndimage.find_objects(labels)
         crops = [labels[box] == i + 1 for i, box in enumerate(boxes)]
@@ -71,6 +73,20 @@ class Blobs:
             parent=np.full(n, -1, np.int32),
             background=np.zeros(n, bool),
         )
+
+    def refine(self, plane, *, points=None, point_labels=None, box=None, mask=None):
+        """The blobs that are clicked at or lie in the box, without those that are clicked away."""
+        labels, _ = ndimage.label(plane.rgb.max(axis=-1) > 40)
+        found = np.zeros(labels.shape, bool)
+        if box is not None:
+            x0, y0, x1, y1 = (int(edge) for edge in box)
+            found |= np.isin(labels, np.unique(labels[y0:y1, x0:x1][labels[y0:y1, x0:x1] > 0]))
+        for (x, y), sign in zip(
+            points if points is not None else (), () if point_labels is None else point_labels, strict=False
+        ):
+            here = labels[int(y), int(x)]
+            found = found | (labels == here) if sign and here else found & (labels != here)
+        return Refined(found, 0.9, 0.9)
 
 
 class Colours:

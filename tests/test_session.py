@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from napari_slip.errors import InputError
 from napari_slip.segments import PackedMasks
 from napari_slip.session import PALETTE, ClassList, Session
+from napari_slip.settings import MatchSettings
 
 SHAPE = (12, 16)
 
@@ -30,6 +31,7 @@ def match_of(name, masks, score=0.9):
         segments=segments,
         calibrated=np.full((len(masks), 1), score),
         accepted=lambda: np.ones((len(masks), 1), bool),
+        settings=MatchSettings(select="above:0.5"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -51,11 +51,14 @@ class EncodedPlane:
         One for a SAM of the original sizes, several where the plane is looked at piece by piece.
     exact : bool
         Whether the encoder ran in float32.
+    closer : dict
+        Windows that were encoded anew for clicks at small objects, by their boxes.
     """
 
     rgb: NDArray[np.uint8]
     tiles: tuple[Tile, ...]
     exact: bool = True
+    closer: dict[tuple[int, int, int, int], Tile] = field(default_factory=dict, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,11 +77,17 @@ class Refined:
         On the plane.
     predicted_iou, stability_score : float
         SAM's own quality scores, 0..1.
+    logits : (h, w) float32 array, optional
+        What the mask was cut from, in the part of the plane that was decoded.
+    corner : (x, y)
+        Where that part begins on the plane.
     """
 
     mask: NDArray[np.bool_]
     predicted_iou: float
     stability_score: float
+    logits: NDArray[np.float32] | None = None
+    corner: tuple[int, int] = (0, 0)
 
 
 @runtime_checkable

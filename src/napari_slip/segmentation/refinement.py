@@ -38,6 +38,9 @@ SMALL, GOOD = 16.0, 40.0
 AROUND = 1.5
 """Side of a window, in extents of what was pointed at."""
 
+CLOSER = 8
+"""How many such windows are kept with a plane: the next click at the same object finds its own."""
+
 SURE = 8.0
 """Logit of a mask prompt inside, its negative outside: what SAM itself says where it is sure."""
 
@@ -150,7 +153,12 @@ class Refiner:
         extent = clicks.extent
         if extent[0] < x0 or extent[1] < y0 or extent[2] > x1 or extent[3] > y1:
             return tile  # the other clicks lie too far away
-        return Encoder(network, Progress())(self.plane.rgb, (x0, y0, x1, y1))
+        box, kept = (x0, y0, x1, y1), self.plane.closer
+        if box not in kept or kept[box].embedding.device != tile.embedding.device:
+            while len(kept) >= CLOSER:
+                kept.pop(next(iter(kept)))
+            kept[box] = Encoder(network, Progress())(self.plane.rgb, box)
+        return kept[box]
 
     def _place(self, part: Part, iou: float, tile: Tile) -> Refined:
         logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size
@@ -160,8 +168,9 @@ class Refiner:
         stability = count_above(values, threshold + 1) / union if union else 0.0
         whole = np.zeros(self.plane.shape, bool)
         x, y = x + tile.box[0], y + tile.box[1]
-        whole[y : y + values.shape[0], x : x + values.shape[1]] = (values > threshold).cpu().numpy()
-        return Refined(whole, min(max(iou, 0.0), 1.0), stability)
+        levels = (values - threshold).float().cpu().numpy()
+        whole[y : y + values.shape[0], x : x + values.shape[1]] = levels > 0
+        return Refined(whole, min(max(iou, 0.0), 1.0), stability, levels, (x, y))
 
 
 def _decode(network: Sam, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:

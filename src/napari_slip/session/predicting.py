@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_slip.objects import Object, shared_pixels
+from napari_slip.settings import Select
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,8 @@ def predict(
 ) -> dict[int, Object]:
     """Return the objects with a match's accepted segments in place of the open predictions of its classes.
 
-    What a person decided stays, and nothing of the same class is predicted where it lies. A prediction that
-    comes again keeps its id and its track.
+    What a person decided stays, and nothing of the same class is predicted where it lies, nor more than the
+    match's rule asks for together with it. A prediction that comes again keeps its id and its track.
 
     Parameters
     ----------
@@ -47,12 +48,17 @@ def predict(
             kept[i] = thing
             if ours:
                 decided[thing.class_name].append(thing)
-    accepted = match.accepted()
+    accepted, rule = match.accepted(), Select.parse(match.settings.select)
     for column, name in enumerate(match.names):
-        for row in np.flatnonzero(accepted[:, column]):
+        # of the K best that a rule asks for, those that a person has chosen are some
+        room = np.inf if rule.rule == "above" else rule.number
+        room -= sum(thing.status != "rejected" for thing in decided[name])
+        rows = np.flatnonzero(accepted[:, column])
+        for row in rows[np.argsort(-match.calibrated[rows, column], kind="stable")]:
             new = _predicted(match, int(row), column, plane)
-            if any(_settles(thing, new) for thing in decided[name]):
+            if room < 1 or any(_settles(thing, new) for thing in decided[name]):
                 continue
+            room -= 1
             known = open_now.get((name, new.segment))
             if known is None:
                 new = replace(new, id=free)

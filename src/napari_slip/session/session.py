@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -275,12 +276,12 @@ class Session:
         """Draw a plane's Objects by their labels, (H, W) uint32, the smaller in front."""
         return draw_objects((o for o in self._state.objects.values() if o.plane == plane), self.shape)
 
-    def counts(self) -> pd.DataFrame:
-        """How many objects there are: one row for each class and plane, one column for each status."""
-        table = self.table()[["class", "plane", "status"]]
-        index = pd.MultiIndex.from_frame(table[["class", "plane"]])
-        counted = pd.crosstab(index, table["status"].to_numpy()) if len(table) else pd.DataFrame()
-        return counted.reindex(columns=list(get_args(Status)), fill_value=0)
+    def counts(self) -> dict[tuple[str, tuple[int, ...]], Counter[Status]]:
+        """How many objects of each status there are, by class and plane."""
+        counted: dict[tuple[str, tuple[int, ...]], Counter[Status]] = {}
+        for o in self._state.objects.values():
+            counted.setdefault((o.class_name, o.plane), Counter())[o.status] += 1
+        return dict(sorted(counted.items()))
 
     def unsure(self) -> list[int]:
         """Ids of what is still predicted, over all planes, the least sure first."""

@@ -49,12 +49,21 @@ class Decisions:
         self.decide(Workspace.accept_predictions)
 
     def accept_current(self) -> None:
-        """Keep the segment under the cursor."""
-        self.decide(lambda work: work.accept(_only(work.current)))
+        """Keep the segment under the cursor, or the chosen objects that are no segment of the plane."""
+        self.decide(lambda work: self._set(work, work.accept, work.session.accept))
 
     def reject_current(self) -> None:
-        """Reject the segment under the cursor."""
-        self.decide(lambda work: work.reject(_only(work.current)))
+        """Reject the segment under the cursor, or the chosen objects that are no segment of the plane."""
+        self.decide(lambda work: self._set(work, work.reject, work.session.reject))
+
+    def _set(
+        self, work: Workspace, rows: Callable[[list[int]], None], ids: Callable[[list[int]], None]
+    ) -> None:
+        things = self._desk.correction.things
+        if things and (work.current is None or things[0].segment != work.current + 1 or len(things) > 1):
+            ids([thing.id for thing in things])
+        elif work.current is not None:
+            rows([work.current])
 
     def next_best(self) -> None:
         """Go to the next segment in order of score."""
@@ -72,6 +81,46 @@ class Decisions:
         """Show what looks like the segment under the cursor; the second time, go back to the text."""
         self.decide(lambda work: work.find_similar(None if work.like is not None else work.current))
 
+    def whole_or_part(self) -> None:
+        """Go to the segment around the one under the cursor, or back to its part."""
+        self.decide(Workspace.whole_or_part)
+
+    def refine(self) -> None:
+        """Take up the clicks that correct a mask, or put them down."""
+        self._desk.correction.take_up("refine")
+
+    def split(self) -> None:
+        """Take up the clicks that split an object, or put them down."""
+        self._desk.correction.take_up("split")
+
+    def merge(self) -> None:
+        """Show the chosen objects as one."""
+        self._desk.correction.merge()
+
+    def fill_holes(self) -> None:
+        """Show the chosen objects without holes."""
+        self._desk.correction.fill_holes()
+
+    def smooth(self) -> None:
+        """Show the chosen objects with even outlines."""
+        self._desk.correction.smooth()
+
+    def remove(self) -> None:
+        """Show which objects would go."""
+        self._desk.correction.remove()
+
+    def apply(self) -> None:
+        """Do what is shown."""
+        self._desk.correction.apply()
+
+    def discard(self) -> None:
+        """Put away what is shown, or the tool."""
+        self._desk.correction.discard()
+
+    def review(self) -> None:
+        """Walk through what is predicted, the least sure first, or stop."""
+        self._desk.correction.review()
+
     def undo(self) -> None:
         """Take the last decision or stroke back."""
         self.decide(lambda work: work.session.undo())
@@ -79,7 +128,3 @@ class Decisions:
     def redo(self) -> None:
         """Bring back what was undone."""
         self.decide(lambda work: work.session.redo())
-
-
-def _only(row: int | None) -> list[int]:
-    return [] if row is None else [row]

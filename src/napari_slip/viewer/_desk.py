@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_slip.errors import InputError, SlipError
 from napari_slip.viewer import _keys, _sessions
 from napari_slip.viewer._class_changes import ClassChanges
+from napari_slip.viewer._correction import Correction
 from napari_slip.viewer._decisions import Decisions
 from napari_slip.viewer._engine import Engine, Request
 from napari_slip.viewer._layers import OURS, ROLES
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
 
     from napari_slip.session import ClassList
     from napari_slip.viewer._engine import Outcome
+    from napari_slip.viewer._source import Snapshot
 
 P = ParamSpec("P")
 
@@ -104,6 +106,7 @@ class Desk(QObject):
         self.decisions = Decisions(self)
         self.class_changes = ClassChanges(self)
         self.sheet: Sheet | None = None
+        self.correction = Correction(self)
         self.ticked: set[str] = {c.name for c in self.memory.classes}
         self.active = ""
         self._sheets: dict[tuple[Any, ...], Sheet] = {}
@@ -195,6 +198,7 @@ class Desk(QObject):
     def dispose(self) -> None:
         """Stop, save, and let go of the viewer."""
         self.runner.dispose()
+        self.correction.dispose()
         for waiting in (self._settle, self._save, self._stroke):
             waiting.stop()
         self.save()
@@ -233,20 +237,24 @@ class Desk(QObject):
         prompts = {c.name: c.phrases for c in classes if c.name in self.ticked | {name}}
         if name and name not in prompts:
             prompts[name] = (text,)
-        others = tuple(layer for layer in self.source.others if layer in self.viewer.layers)
-        snapshot = take(
-            self.viewer,
-            (sheet.image, *others),
-            channel_axis=None if sheet.image.rgb else self.source.channel_axis,
-            displayed_contrast=self.source.displayed_contrast,
-            region=self._region(sheet),
-            clip_sees=self.source.clip_sees if others else None,
-        )
+        snapshot = self.snapshot(sheet, self._region(sheet))
         memory = self.memory
         request = Request(snapshot, memory.model, prompts, memory.negatives, memory.settings, memory.filters)
         self.runner.submit(
             lambda progress: self.engine.run(request, progress),
             lambda outcome: self._landed(sheet, outcome, name),
+        )
+
+    def snapshot(self, sheet: Sheet, region: Region | None = None) -> Snapshot:
+        """Take down what a sheet shows, as it was chosen to be looked at."""
+        others = tuple(layer for layer in self.source.others if layer in self.viewer.layers)
+        return take(
+            self.viewer,
+            (sheet.image, *others),
+            channel_axis=None if sheet.image.rgb else self.source.channel_axis,
+            displayed_contrast=self.source.displayed_contrast,
+            region=region,
+            clip_sees=self.source.clip_sees if others else None,
         )
 
     def _region(self, sheet: Sheet) -> Region:
@@ -371,8 +379,12 @@ class Desk(QObject):
     def _follow(self, layer: Labels) -> None:
         if all(layer is not known for known in self._followed):
             self._followed.append(layer)
-            _keys.bind(layer, self.decisions)
+            self.follow_keys(layer)
             layer.events.paint.connect(self._painted)
+
+    def follow_keys(self, layer: Layer) -> None:
+        """Let our keys act on a layer."""
+        _keys.bind(layer, self.decisions)
 
     def _painted(self, event: Any) -> None:
         self._stroke.start()  # once the layer is through with it

@@ -26,6 +26,7 @@ from napari_slip.viewer import _keys
 from napari_slip.viewer._activity import Activity
 from napari_slip.viewer._chooser import LayerChooser
 from napari_slip.viewer._class_panel import ClassPanel
+from napari_slip.viewer._correct_panel import CorrectPanel
 from napari_slip.viewer._desk import Desk
 from napari_slip.viewer._filters import FilterPanel, RulePanel
 from napari_slip.viewer._model_panel import ModelPanel
@@ -69,6 +70,7 @@ class SlipDock(QWidget):
         self.rule = RulePanel(desk)
         self.filters = FilterPanel(desk)
         self.results = ResultTable(desk)
+        self.correct = CorrectPanel(desk)
         self.sections: dict[str, QCollapsible] = {}
         self._pointer = Pointer(desk)
         self._window: QMainWindow | None = None
@@ -128,6 +130,7 @@ class SlipDock(QWidget):
         column.setSpacing(2)
         for title, panel, is_open in (
             ("Results", self._results_panel(), True),
+            ("Correct", self.correct, False),
             ("Classes", self.classes, True),
             ("Filters", self.filters, True),
             ("What is segmented", self.source, False),

@@ -134,7 +134,7 @@ class Engine:
         Cancelled
             If `progress` was cancelled.
         """
-        slip = self._slip(request.model, progress)
+        slip = self.slip(request.model, progress)
         looked = self._look(request.snapshot, slip, progress)
         match = None
         if request.prompts:
@@ -149,7 +149,8 @@ class Engine:
             progress("text", 1, 1)
         return Outcome(request, looked, match, slip)
 
-    def _slip(self, choice: ModelChoice, progress: Progress) -> Slip:
+    def slip(self, choice: ModelChoice, progress: Progress) -> Slip:
+        """Return models that were chosen, loaded; for the worker."""
         if choice not in self._slips:
             progress("model", 0, 1)
             while len(self._slips) > 1:

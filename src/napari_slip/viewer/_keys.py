@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Layer
 
     from napari_slip.viewer._decisions import Decisions
 
@@ -38,18 +38,28 @@ KEYS = (
     Key("previous_best", "Shift-N", "Alt+Up", "previous"),
     Key("next_uncertain", "U", "Alt+U", "next by uncertainty"),
     Key("find_similar", "S", "Alt+S", "find similar, and back"),
+    Key("whole_or_part", "W", "Alt+W", "whole or part"),
+    Key("refine", "C", "Alt+C", "correct by clicks, and stop"),
+    Key("split", "K", "Alt+K", "split by clicks, and stop"),
+    Key("merge", "J", "Alt+J", "join the chosen objects"),
+    Key("fill_holes", "H", "Alt+H", "fill their holes"),
+    Key("smooth", "O", "Alt+O", "smooth their outlines"),
+    Key("remove", "X", "Alt+X", "remove them"),
+    Key("apply", "Enter", "Alt+Return", "apply what is shown"),
+    Key("discard", "Escape", "Escape", "discard it"),
+    Key("review", "V", "Alt+V", "review the unsure, and stop"),
     Key("undo", "Control-Z", "Alt+Z", "undo"),
     Key("redo", "Control-Shift-Z", "Alt+Shift+Z", "redo"),
 )
 
 
-def bind(layer: Labels, decisions: Decisions) -> None:
+def bind(layer: Layer, decisions: Decisions) -> None:
     """Let our keys act on a layer of ours."""
     for key in KEYS:
         layer.bind_key(key.layer, _Call(decisions, key.action), overwrite=True)
 
 
-def unbind(layer: Labels) -> None:
+def unbind(layer: Layer) -> None:
     """Give a layer its own keys back."""
     for key in KEYS:
         layer.bind_key(key.layer, None, overwrite=True)

@@ -115,6 +115,21 @@ class ResultLayers:
         layer.selected_label = free
         return layer
 
+    def add_preview(self, picture: NDArray[np.uint32], place: Place) -> Labels:
+        """Show what would be, in bright outlines over everything else, and leave the active layer active."""
+        active = self._viewer.layers.selection.active
+        layer = Labels(
+            _narrow(place.lift(picture)),
+            name=f"{self._image.name} preview",
+            metadata={OURS: ("preview", self._mark)},
+            opacity=0.9,
+            **place.transform(self._image),
+        )
+        layer.contour = 2
+        self._viewer.layers.append(layer)
+        self._viewer.layers.selection.active = active
+        return layer
+
     def _put(self, role: Role, picture: NDArray[np.uint32], place: Place, most: int = 0) -> Labels:
         data = _narrow(place.lift(picture), most)
         layer = self.get(role)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
 
+from napari_slip.objects import draw_objects
 from napari_slip.viewer._drawing import Drawing
 from napari_slip.viewer._layers import ResultLayers
 from napari_slip.viewer._workspace import Workspace
@@ -14,8 +16,10 @@ from napari_slip.viewer._workspace import Workspace
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Labels
+    from numpy.typing import NDArray
 
-    from napari_slip.session import Autosave
+    from napari_slip.objects import Object
+    from napari_slip.session import Autosave, Edit
     from napari_slip.viewer._layers import Role
     from napari_slip.viewer._source import Place
 
@@ -49,6 +53,7 @@ class Sheet:
         self.place = place
         self.key = key
         self.contour = False
+        self._preview: Labels | None = None
         self.opened = opened
         self.workspace = Workspace(opened.session)
         self.workspace.plane = place.index
@@ -137,6 +142,37 @@ class Sheet:
         value = layer.get_value(position, world=True)
         return int(value or 0)
 
+    def ids_at(self, x: float, y: float) -> list[int]:
+        """Return the id of the object in front at a place of the plane, if there is one."""
+        session, plane = self.workspace.session, self.workspace.plane
+        label = int(session.picture(plane)[int(y), int(x)])
+        return [o.id for o in session.objects.values() if o.plane == plane and o.label == label]
+
+    def go_to(self, thing: Object) -> None:
+        """Turn to the plane of an object, and bring it into the field of view."""
+        if thing.plane != self.place.index:
+            world = replace(self.place, index=thing.plane).to_world(self.image, np.zeros(2))
+            missing = self.viewer.dims.ndim - len(world)
+            for axis, value in enumerate(world):
+                if axis + missing not in self.viewer.dims.displayed:
+                    self.viewer.dims.set_point(axis + missing, value)
+        rows, columns = thing.window
+        self._centre(np.array([(rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2]))
+
+    def show_preview(self, edit: Edit | None) -> None:
+        """Show what would become of objects, or put it away."""
+        layer, self._preview = self._preview, None
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+        if edit is None or not self.alive:
+            return
+        objects = self.workspace.session.objects
+        after = [replace(thing, id=i, track=None) for i, thing in enumerate(edit.changed, 1)]
+        gone = [replace(objects[i], id=len(after) + 1, track=None, status="accepted") for i in edit.removed]
+        if edit.changed:  # what goes is told by what stays
+            gone = []
+        self._preview = self.layers.add_preview(draw_objects([*after, *gone], self.place.shape), self.place)
+
     def _show_plane(self) -> None:
         if not self.alive:
             return
@@ -162,7 +198,10 @@ class Sheet:
         if not self.alive or work.current is None or work.segments is None:
             return
         x0, y0, x1, y1 = (float(edge) for edge in work.segments.boxes[work.current])
-        centre = np.array([(y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2])
+        self._centre(np.array([(y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2]))
+
+    def _centre(self, centre: NDArray[np.float64]) -> None:
+        """Move the camera if a (row, column) of the plane is out of sight."""
         rows, columns = self.place.axes
         low, high = np.asarray(self.image.corner_pixels, float)[:, [rows, columns]]
         if (centre < low).any() or (centre > high).any():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
 
+from napari_slip.errors import InputError
 from napari_slip.filtering import select
-from napari_slip.matching import Match
+from napari_slip.objects import Object
+from napari_slip.session import Edit
 from napari_slip.settings import FilterSettings, MatchSettings
 
 if TYPE_CHECKING:
@@ -18,23 +20,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_slip.matching import Match
     from napari_slip.segments import Segments
     from napari_slip.session import Session
     from napari_slip.viewer._engine import Outcome
 
 PLANES = 32
 """Of how many planes of a stack the segments are at hand."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Chosen(Match):
-    """A match that accepts what a person pointed at."""
-
-    chosen: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
-
-    def accepted(self, select: str | None = None) -> NDArray[np.bool_]:
-        """Return the choice."""
-        return self.chosen
 
 
 class Workspace:
@@ -61,6 +53,7 @@ class Workspace:
         self.active = ""
         self.current: int | None = None
         self.like: int | None = None
+        self._parts: list[int] = []
         self._outcomes: OrderedDict[tuple[int, ...], Outcome] = OrderedDict()
         self._scores: NDArray[np.float32] | None = None
         self._match: Match | None = None
@@ -136,25 +129,8 @@ class Workspace:
         self.shown_changed.emit()
 
     def settle(self) -> None:
-        """Make predictions of what is accepted now, if it is not what was predicted before."""
-        if self._match is None:
-            return
-        predicted = {
-            (o.class_name, o.segment)
-            for o in self.session.objects.values()
-            if o.plane == self.plane and o.segment is not None
-        }
-        accepted = {
-            (name, int(row) + 1)
-            for column, name in enumerate(self._match.names)
-            for row in np.flatnonzero(self._match.accepted()[:, column])
-        }
-        stale = {
-            (o.class_name, o.segment)
-            for o in self.session.objects.values()
-            if o.plane == self.plane and o.status == "predicted" and o.class_name in self._match.names
-        } - accepted
-        if stale or accepted - predicted:
+        """Make predictions of what is accepted now; nothing happens if they are predicted already."""
+        if self._match is not None:
             self.session.predict(self._match, self.plane)
 
     def bright(self) -> NDArray[np.intp]:
@@ -176,6 +152,7 @@ class Workspace:
             row = None
         if row != self.current:
             self.current = row
+            self._parts = []
             self.current_changed.emit()
 
     def find_similar(self, row: int | None) -> None:
@@ -220,14 +197,45 @@ class Workspace:
             return
         name = self._match.names[self.column]
         known = self._ids(name, rows)
-        missing = [row for row in rows if row not in known]
-        if missing:
-            chosen = self._match.accepted().copy()
-            chosen[missing, self.column] = True
-            pointed = _Chosen(**{f: getattr(self._match, f) for f in _FIELDS}, chosen=chosen)
-            self.session.predict(pointed, self.plane)
-            known = self._ids(name, rows)
-        self.session.accept(known[row] for row in rows if row in known)
+        objects = self.session.objects
+        kept = [replace(objects[known[row]], status="accepted") for row in rows if row in known]
+        new = [self._object(row) for row in rows if row not in known]
+        self.session.apply(Edit((*kept, *new)))
+        self.settle()
+
+    def whole_or_part(self) -> None:
+        """Go from a segment to the one that contains it, and from the outermost back to where one began.
+
+        If the segment is an Object of the class in front, the Object becomes the other segment, accepted.
+        """
+        segments, row = self.segments, self.current
+        if segments is None or row is None:
+            return
+        parent = int(segments.parent[row])
+        if parent >= 0:
+            self._parts.append(row)
+            to = parent
+        elif self._parts:
+            to, self._parts = self._parts[0], []
+        else:
+            parts = np.flatnonzero(segments.parent == row)
+            if not len(parts):
+                raise InputError("This segment lies in no other and has no parts.")
+            to = int(parts[segments.area[parts].argmax()])
+        parts_of = self._parts
+        known = (
+            {}
+            if self.column is None or self._match is None
+            else self._ids(self._match.names[self.column], [row])
+        )
+        if known:
+            thing, other = self.session.objects[known[row]], self._object(to)
+            self.session.apply(
+                Edit((replace(other, id=thing.id, track=thing.track, class_name=thing.class_name),))
+            )
+            self.settle()
+        self.point_at(to)
+        self._parts = parts_of
 
     def reject(self, rows: Iterable[int]) -> None:
         """Take the Objects of segments out of the class in front, and do not predict them again."""
@@ -257,6 +265,22 @@ class Workspace:
             if o.segment is not None and o.plane == self.plane
         }
 
+    def _object(self, row: int) -> Object:
+        """Make an accepted Object of a segment, of the class in front."""
+        segments, match, column = self.segments, self._match, self.column
+        assert segments is not None and match is not None and column is not None
+        x0, y0 = (int(edge) for edge in segments.boxes[row, :2])
+        return Object(
+            0,
+            match.names[column],
+            "accepted",
+            segments.masks.crop(row),
+            (x0, y0),
+            self.plane,
+            row + 1,
+            float(match.calibrated[row, column]),
+        )
+
     def _ids(self, name: str, rows: Iterable[int]) -> dict[int, int]:
         wanted = set(rows)
         return {
@@ -277,6 +301,3 @@ class Workspace:
         self._selection = select(segments, self.filters, score)
         if self._match is not None:
             self._match = replace(self._match, selection=self._selection, settings=self.settings)
-
-
-_FIELDS = ("segments", "names", "cosine", "calibrated", "selection", "settings", "model", "unknown")

@@ -1,0 +1,403 @@
+"""What a person corrects on the canvas: chosen objects, clicks that refine them, edits with a preview."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_slip.errors import InputError, SlipError
+from napari_slip.objects import Object, Pointing
+from napari_slip.session import Edit, editing
+from napari_slip.viewer._marks import Marks
+from napari_slip.viewer._qt import timer
+from napari_slip.viewer._refining import Eye, again, one_more, scored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_slip.progress import Progress
+    from napari_slip.session import Session
+    from napari_slip.viewer._desk import Desk
+    from napari_slip.viewer._sheet import Sheet
+    from napari_slip.viewer._source import Snapshot
+
+Tool = Literal["look", "pick", "refine", "split"]
+
+SCORE_MS = 400
+"""From a correction to its new score, so that clicks that follow each other do not wait for CLIP."""
+
+
+class Correction(QObject):
+    """Corrects the objects of the image in front of a desk.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose image it is.
+    """
+
+    changed = Signal()
+    """Other objects are chosen, or another tool or preview is there."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._desk = desk
+        self.tool: Tool = "look"
+        self.chosen: list[int] = []
+        self.preview: Edit | None = None
+        self.reviewing = False
+        self.marks: Marks | None = None
+        self._eye = Eye(desk.engine)
+        self._snapshot: Snapshot | None = None
+        self._starts: dict[int, NDArray[np.bool_] | None] = {}
+        self._waiting: deque[tuple[Sheet, Pointing, bool]] = deque()
+        self._busy = False
+        self._seeds: list[tuple[float, float]] = []
+        self._score = timer(self, SCORE_MS, self._rescore)
+        self._idle = timer(self, 0, self._be_free)
+        desk.sheet_changed.connect(self._left)
+        desk.plane_changed.connect(self._left)
+        desk.objects_changed.connect(self._objects_changed)
+        desk.runner.state_changed.connect(self._runner_changed)
+
+    @property
+    def session(self) -> Session | None:
+        """The session in front."""
+        return None if self._desk.sheet is None else self._desk.sheet.workspace.session
+
+    @property
+    def things(self) -> list[Object]:
+        """The chosen objects."""
+        objects = {} if self.session is None else self.session.objects
+        return [objects[i] for i in self.chosen if i in objects]
+
+    def choose(self, ids: Sequence[int], *, more: bool = False) -> None:
+        """Choose objects; with `more` beside those that are chosen, and what was chosen already no more."""
+        before = self.chosen if more else []
+        self.chosen = [i for i in before if i not in ids] + [i for i in ids if i not in before]
+        self._drop_preview()
+        if self.tool == "refine":
+            self._waiting.clear()
+            self._show_marks()
+        self.changed.emit()
+
+    def take_up(self, tool: Tool) -> None:
+        """Take up a tool; the one that is in the hand is put down by it."""
+        self.tool = "look" if tool == self.tool else tool
+        self._drop_preview()
+        self._seeds.clear()
+        if self.tool in ("refine", "split") and self._desk.sheet is not None:
+            self._open_marks()
+            if self.tool == "refine":
+                self._prepare()
+        else:
+            self._close_marks()
+        self.changed.emit()
+
+    def click(self, x: float, y: float, sign: int) -> None:
+        """Refine or split at a place, in pixels of the plane."""
+        sheet = self._desk.sheet
+        if sheet is None or self.marks is None:
+            return
+        height, width = sheet.place.shape
+        x, y = float(np.clip(x, 0, width - 0.01)), float(np.clip(y, 0, height - 0.01))
+        pointing = self.marks.read()
+        now = replace(pointing, points=(*pointing.points, (round(x, 3), round(y, 3), sign)))
+        self.marks.show(now)  # the click is seen at once, the mask soon after
+        if self.tool == "split":
+            self._split(now)
+        elif self.tool == "refine":
+            self._refine(now, every=False)
+
+    def box(self, corners: tuple[float, float, float, float]) -> None:
+        """Make the mask of what lies in a box, XYXY in pixels of the plane."""
+        if self.tool == "refine" and self.marks is not None:
+            self.marks.show(Pointing(box=tuple(round(edge, 3) for edge in corners)))  # type: ignore[arg-type]
+            self._refine(self.marks.read(), every=False)
+
+    def new(self) -> None:
+        """Begin another object with the next click."""
+        self.choose([])
+        if self._desk.sheet is not None:
+            self._desk.sheet.workspace.point_at(None)
+
+    def merge(self) -> None:
+        """Show what the chosen objects would be as one."""
+        self._propose(lambda session: editing.merge(self.things, session.shape))
+
+    def fill_holes(self) -> None:
+        """Show the chosen objects with their holes filled."""
+        self._propose(lambda session: editing.fill_holes(self._some()))
+
+    def smooth(self) -> None:
+        """Show the chosen objects with even outlines."""
+        self._propose(lambda session: editing.smooth(self._some(), session.shape))
+
+    def remove(self) -> None:
+        """Show what would be left without the chosen objects."""
+        self._propose(lambda session: Edit(removed=tuple(o.id for o in self._some())))
+
+    def apply(self) -> None:
+        """Do what the preview shows."""
+        edit, session = self.preview, self.session
+        if edit is None or session is None:
+            return
+        self._drop_preview()
+        done: list[int] = []
+        self._desk.decisions.decide(lambda work: done.extend(work.session.apply(edit)))
+        self.choose(done)
+        if self.tool == "split":
+            self.take_up("split")
+
+    def discard(self) -> None:
+        """Put the preview away, or the tool if there is none."""
+        if self.preview is None and self.tool != "look":
+            self.take_up(self.tool)
+        self._drop_preview()
+        self._seeds.clear()
+        if self.marks is not None and self.tool == "split":
+            self.marks.show(None)
+        self.changed.emit()
+
+    def review(self) -> None:
+        """Walk through what is predicted, the least sure first; the second time, stop."""
+        self.reviewing = not self.reviewing
+        if self.reviewing:
+            self._next_unsure()
+        self.changed.emit()
+
+    def _next_unsure(self) -> None:
+        session, sheet = self.session, self._desk.sheet
+        waiting = [] if session is None else session.unsure()
+        if not waiting or session is None or sheet is None:
+            self.reviewing = False
+            self._desk.said.emit("Nothing is left to review: every object has been decided on.")
+            return
+        thing = session.objects[waiting[0]]
+        self._desk.activate(thing.class_name)
+        sheet.go_to(thing)
+        self.choose([thing.id])
+        sheet.workspace.point_at(None if thing.segment is None else sheet.workspace.row_of(thing.label))
+        score = "without a score" if thing.score is None else f"score {thing.score:.2f}"
+        self._desk.said.emit(
+            f"{len(waiting)} to review: {thing.class_name!r}, {score}. A keeps it, R rejects it."
+        )
+
+    def _some(self) -> list[Object]:
+        if not self.things:
+            raise InputError("No object is chosen: click on one, or choose it in the list.")
+        return self.things
+
+    def _propose(self, make: Callable[[Session], Edit]) -> None:
+        session, sheet = self.session, self._desk.sheet
+        if session is None or sheet is None:
+            return
+        sheet.absorb()
+        try:
+            edit = make(session)
+        except SlipError as error:
+            self._desk.fail(str(error))
+            return
+        if not edit.changed and not edit.removed:
+            self._desk.said.emit("Nothing would change.")
+            return
+        self.preview = edit
+        sheet.show_preview(edit)
+        self._desk.said.emit("Return applies what is shown, Escape discards it.")
+        self.changed.emit()
+
+    def _split(self, pointing: Pointing) -> None:
+        self._seeds = [(x, y) for x, y, _ in pointing.points]
+        sheet = self._desk.sheet
+        assert sheet is not None
+        if not self.things:
+            self.chosen = sheet.ids_at(*self._seeds[0])
+        if len(self._seeds) > 1:
+            self._propose(lambda session: editing.split(self._some()[0], self._seeds, session.shape))
+
+    def _open_marks(self) -> None:
+        self._close_marks()
+        sheet = self._desk.sheet
+        assert sheet is not None
+        self.marks = Marks(self._desk.viewer, sheet.image, sheet.place)
+        self.marks.edited.connect(self._marks_edited)
+        for layer in self.marks.layers:
+            self._desk.follow_keys(layer)
+        self._desk.viewer.layers.selection.active = self.marks.points
+        if self.tool == "refine":
+            self._show_marks()
+
+    def _close_marks(self) -> None:
+        if self.marks is not None:
+            marks, self.marks = self.marks, None
+            marks.close()
+            sheet = self._desk.sheet
+            layer = None if sheet is None else sheet.layers.get("matches")
+            if layer is not None:
+                self._desk.viewer.layers.selection.active = layer
+
+    def _show_marks(self) -> None:
+        if self.marks is not None and self.tool == "refine":
+            things = self.things
+            self.marks.show(things[0].pointing if things else None)
+
+    def _marks_edited(self, pointing: Pointing) -> None:
+        if self.tool == "split":
+            self._split(pointing)
+        elif pointing.points or pointing.box is not None:
+            self._refine(pointing, every=True)
+
+    def _prepare(self) -> None:
+        """Let SAM look at the plane, so that the first click finds it encoded."""
+        sheet = self._desk.sheet
+        if sheet is not None and not self._busy:
+            snapshot, model = self._take(sheet), self._desk.memory.model
+            self._desk.runner.submit(
+                lambda progress: self._eye.look(snapshot, model, progress),
+                lambda _: self._desk.said.emit(
+                    "Click on what belongs to the object; a right or Alt click says what does not."
+                ),
+            )
+
+    def _take(self, sheet: Sheet) -> Snapshot:
+        if self._snapshot is None:
+            self._snapshot = self._desk.snapshot(sheet)
+        return self._snapshot
+
+    def _refine(self, pointing: Pointing, *, every: bool) -> None:
+        sheet = self._desk.sheet
+        assert sheet is not None
+        self._waiting.append((sheet, pointing, every))
+        self._work()
+
+    def _work(self) -> None:
+        if self._busy or not self._waiting:
+            return
+        sheet, pointing, every = self._waiting.popleft()
+        if sheet is not self._desk.sheet:
+            return
+        sheet.absorb()
+        thing = self._target(sheet)
+        before = thing.mask(sheet.place.shape) if thing.area else None
+        if thing.pointing is None:
+            self._starts[thing.id] = before
+        start = self._starts.get(thing.id)
+        corrected = len(pointing.points) - (start is None and pointing.box is None)
+        snapshot, model = self._take(sheet), self._desk.memory.model
+
+        def work(progress: Progress) -> NDArray[np.bool_]:
+            slip, plane = self._eye.look(snapshot, model, progress)
+            if every:
+                return again(slip, plane, start, pointing)
+            return one_more(slip, plane, before, pointing, corrected)
+
+        self._busy = True
+        self._desk.runner.submit(work, lambda mask: self._refined(sheet, thing, mask, pointing))
+
+    def _target(self, sheet: Sheet) -> Object:
+        """Return what clicks change: the chosen object, the segment under the cursor, or something new."""
+        if self.things:
+            return self.things[0]
+        work = sheet.workspace
+        name = self._desk.active or next((c.name for c in work.session.classes), "object")
+        empty = Object(0, name, "corrected", np.zeros((0, 0), bool), (0, 0), work.plane)
+        if work.segments is None or work.current is None:
+            return empty
+        x0, y0 = (int(edge) for edge in work.segments.boxes[work.current, :2])
+        crop = work.segments.masks.crop(work.current)
+        return replace(empty, crop=crop, origin=(x0, y0), segment=work.current + 1)
+
+    def _refined(self, sheet: Sheet, thing: Object, mask: NDArray[np.bool_], pointing: Pointing) -> None:
+        self._busy = False
+        session = sheet.workspace.session
+        now = session.objects.get(thing.id, thing)
+        if now.crop is not thing.crop or (thing.id and now is thing and thing.id not in session.objects):
+            return  # it has been undone or painted meanwhile
+        ids = session.apply(editing.reshape(now, mask, pointing))
+        if not thing.id and ids:
+            self._starts[ids[0]] = self._starts.pop(0, None)
+        if ids:
+            self.chosen = ids
+            area = session.objects[ids[0]].area
+            self._desk.said.emit(f"Object {ids[0]} now has {area} pixels. Ctrl-Z takes a click back.")
+        else:
+            self._desk.said.emit("Nothing is left of the object: it is gone. Ctrl-Z brings it back.")
+        self._show_marks()
+        self.changed.emit()
+        self._work()
+
+    def _rescore(self) -> None:
+        """Ask CLIP what it thinks of masks that were changed; only where the models are at hand anyway."""
+        sheet = self._desk.sheet
+        if sheet is None or sheet.workspace.outcome is None or self._desk.runner.state != "idle":
+            return
+        session, outcome = sheet.workspace.session, sheet.workspace.outcome
+        things = [
+            o
+            for o in session.objects.values()
+            if o.plane == sheet.workspace.plane and o.score is None and o.status == "corrected" and o.area
+        ]
+        if not things:
+            return
+        snapshot, negatives, classes = self._take(sheet), self._desk.memory.negatives, session.classes
+
+        def work(progress: Progress) -> dict[Object, float]:
+            _, clip_sees = snapshot.pictures(snapshot.read())
+            return scored(outcome.slip, clip_sees, things, classes, negatives, progress)
+
+        self._desk.runner.submit(work, session.rescore)
+
+    def _drop_preview(self) -> None:
+        self.preview = None
+        if self._desk.sheet is not None:
+            self._desk.sheet.show_preview(None)
+
+    def _left(self) -> None:
+        """Put everything down: another image or plane is in front."""
+        self._snapshot = None
+        self._starts.clear()
+        self._waiting.clear()
+        self._drop_preview()
+        sheet = self._desk.sheet
+        plane = None if sheet is None else sheet.workspace.plane
+        self.chosen = [o.id for o in self.things if o.plane == plane]
+        if self.tool in ("refine", "split"):
+            tool, self.tool = self.tool, "look"
+            self._close_marks()
+            if sheet is not None:
+                self.take_up(tool)
+        self.changed.emit()
+
+    def _objects_changed(self) -> None:
+        self._score.start()
+        objects = {} if self.session is None else self.session.objects
+        self.chosen = [i for i in self.chosen if i in objects]
+        if not self._waiting and not self._busy:
+            self._show_marks()
+        if self.reviewing and not any(o.status == "predicted" for o in self.things):
+            self._next_unsure()
+        self.changed.emit()
+
+    def _runner_changed(self, state: str) -> None:
+        if state != "running":
+            self._idle.start()  # what has landed is told a moment later
+
+    def _be_free(self) -> None:
+        """Forget a click that was cancelled or overtaken, or went wrong."""
+        if self._busy and self._desk.runner.state != "running":
+            self._busy = False
+            self._waiting.clear()
+            self._show_marks()
+
+    def dispose(self) -> None:
+        """Take our layers away."""
+        self._score.stop()
+        self._idle.stop()
+        self._drop_preview()
+        self._close_marks()
