@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from scipy.ndimage import find_objects
 
 from napari_slip.segments import mask_extent
 
@@ -133,3 +134,22 @@ def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[n
     for thing in sorted(shown, key=lambda thing: (-thing.area, thing.id)):
         picture[thing.window][thing.crop] = thing.label
     return picture
+
+
+def read_objects(
+    labels: NDArray[Any], class_name: str, status: Status = "accepted", plane: tuple[int, ...] = ()
+) -> list[Object]:
+    """Make an object of each label of a picture, (H, W) of integers; 0 and less is background.
+
+    Their ids are 0, for a session to number them; they stand in the order of their labels.
+    """
+    things = []
+    values, dense = np.unique(labels, return_inverse=True)  # ids of other programs can be far apart
+    dense = dense.reshape(labels.shape)
+    for n, window in enumerate(find_objects(dense + 1)):
+        if values[n] > 0:
+            rows, columns = window
+            things.append(
+                Object(0, class_name, status, dense[window] == n, (columns.start, rows.start), plane)
+            )
+    return things

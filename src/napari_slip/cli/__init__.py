@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_slip import __version__
-from napari_slip.cli import batch, cache, demo, evaluate, models, replay, segment
+from napari_slip.cli import batch, cache, demo, evaluate, files, models, replay, segment
 
 app = typer.Typer(
     name="napari-slip",
@@ -25,6 +25,8 @@ app.command()(batch.batch)
 app.command()(demo.demo)
 app.command()(replay.replay)
 app.command()(evaluate.evaluate)
+app.command()(files.export)
+app.command("import")(files.import_)
 app.add_typer(models.app, name="models")
 app.add_typer(cache.app, name="cache")
 

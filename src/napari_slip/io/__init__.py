@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from napari_slip.io.coco import read_coco, write_coco
+from napari_slip.io.exporting import KINDS, export_session, import_session, write_as
+from napari_slip.io.label_stacks import session_of
 from napari_slip.io.labels import pixel_hash, write_labels
 from napari_slip.io.ome_zarr import LabelsWriter, Scales, is_ome_zarr, read_ome_zarr
 from napari_slip.io.overlay import draw_overlay
@@ -20,6 +23,7 @@ from napari_slip.io.samples import SAMPLES, Sample, save_samples
 from napari_slip.io.stacks import PICTURES, OpenStack, open_stack, peek_steps
 
 __all__ = [
+    "KINDS",
     "PICTURES",
     "RESULTS",
     "SAMPLES",
@@ -35,16 +39,22 @@ __all__ = [
     "claim",
     "current_versions",
     "draw_overlay",
+    "export_session",
     "file_hash",
+    "import_session",
     "is_ome_zarr",
     "open_stack",
     "peek_steps",
     "pixel_hash",
     "prepare_folder",
+    "read_coco",
     "read_image",
     "read_ome_zarr",
     "read_provenance",
     "save_samples",
+    "session_of",
+    "write_as",
+    "write_coco",
     "write_labels",
     "write_provenance",
     "write_results",

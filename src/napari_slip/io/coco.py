@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,9 @@ def read_coco(path: Path, picture: str | None = None) -> Session:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return _session(content, path, picture)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a strange file can break a decoder anywhere
         raise InputError(
             f"{path} is no COCO file that can be read ({type(error).__name__}: {error}): expected JSON with "
             "images, categories and annotations."
@@ -115,11 +118,11 @@ def _session(content: dict[str, Any], path: Path, picture: str | None) -> Sessio
     shape = int(images[0]["height"]), int(images[0]["width"])
     planes = {one["id"]: _plane(one, len(images) > 1) for one in images}
     classes = tuple(_class(one, n) for n, one in enumerate(content["categories"]))
-    named = {one["id"]: each.name for one, each in zip(content["categories"], classes, strict=True)}
+    by_id = {one["id"]: each.name for one, each in zip(content["categories"], classes, strict=True)}
     ours = content.get(OURS, {})
     objects: dict[int, Object] = {}
     for one in (*content["annotations"], *ours.get("rejected", ())):
-        if one["image_id"] in planes and (thing := _object(one, shape, named, planes, path)) is not None:
+        if one["image_id"] in planes and (thing := _object(one, shape, by_id, planes, path)) is not None:
             objects[thing.id] = thing
     state = State(ClassList(classes), dict(sorted(objects.items())))
     return Session.of(
@@ -155,7 +158,7 @@ def _object(
     planes: dict[int, tuple[int, ...]],
     path: Path,
 ) -> Object | None:
-    mask, about = _mask(one["segmentation"], shape, path), one.get(OURS, {})
+    mask, about = _mask(one.get("segmentation") or _corners(one["bbox"]), shape, path), one.get(OURS, {})
     if not mask.any():
         return None
     pointing = None
@@ -182,7 +185,7 @@ def _runs(o: Object, shape: tuple[int, int]) -> dict[str, Any]:
     x, y = o.origin
     strip = np.zeros((shape[0], o.crop.shape[1]), bool)
     strip[y : y + o.crop.shape[0]] = o.crop
-    turns = np.flatnonzero(np.diff(strip.ravel(order="F"), prepend=False)) + x * shape[0]
+    turns = np.flatnonzero(np.diff(strip.ravel(order="F"), prepend=False, append=False)) + x * shape[0]
     counts = np.diff(turns, prepend=0, append=shape[0] * shape[1]).tolist()
     found: dict[str, Any] = rle.frPyObjects({"size": list(shape), "counts": counts}, *shape)
     return found
@@ -201,7 +204,15 @@ def _mask(segmentation: Any, shape: tuple[int, int], path: Path) -> NDArray[np.b
         raise InputError(
             f"{path} holds a mask of {tuple(runs['size'])} pixels on a picture of {shape}: it is damaged."
         )
-    return np.asarray(rle.decode(runs), bool)
+    with warnings.catch_warnings():  # pycocotools speaks numpy 1
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return np.asarray(rle.decode(runs), bool)
+
+
+def _corners(box: list[float]) -> list[list[float]]:
+    """Return a box as a polygon, for objects that have no mask."""
+    x, y, width, height = box
+    return [[x, y, x + width, y, x + width, y + height, x, y + height]]
 
 
 def _plane(one: dict[str, Any], several: bool) -> tuple[int, ...]:

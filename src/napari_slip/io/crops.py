@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from glob import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def write_crops(
 ) -> list[Path]:
     """Write one PNG for each accepted or corrected object: the picture around it, its mask as the opacity.
 
-    A program that knows no opacity sees the plain picture, because the colours outside are kept.
+    A program that knows no opacity sees the plain picture, because the colours outside are kept. Crops of
+    `stem` that were written before and are no objects any more go.
 
     Parameters
     ----------
@@ -45,9 +47,10 @@ def write_crops(
     list of Path
         The files.
     """
-    written, planes = [], {}
+    written: list[Path] = []
+    planes: dict[tuple[int, ...], NDArray[np.uint8]] = {}
     height, width = session.shape
-    for o in session.objects.values():
+    for o in sorted(session.objects.values(), key=lambda o: o.plane):
         if o.status not in ("accepted", "corrected"):
             continue
         if o.plane not in planes:
@@ -65,6 +68,9 @@ def write_crops(
         with whole_file(path) as part:
             Image.fromarray(crop).save(part)
         written.append(path)
+    for path in folder.glob(f"*/{escape(stem)}-*.png"):
+        if path not in written:
+            path.unlink()
     return written
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
+from PIL import Image
 
 from napari_slip.errors import InputError
-from napari_slip.io.reading import read_array
+from napari_slip.io.reading import TIFF_MAGIC
 from napari_slip.io.whole import whole_file
-from napari_slip.session import Edit, Session
+from napari_slip.objects import read_objects
+from napari_slip.session import Contents, Session, State
+from napari_slip.stacks import Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from napari_slip.objects import Object, Status
 
 KEY = "napari-slip objects"
 
@@ -44,14 +52,19 @@ def write_label_stack(path: Path, session: Session, planes: tuple[int, ...] | No
     for plane in sorted({o.plane for o in objects}):
         pictures[plane] = session.picture(plane)
     classes = {str(o.label): [o.class_name, o.status] for o in objects}
-    info = json.dumps({KEY: classes, "colours": {c.name: c.colour for c in session.classes}})
+    colours = {c.name: c.colour for c in session.classes}
+    info = json.dumps({KEY: classes, "colours": colours, "shape": pictures.shape})
     axes = "QTZ"[3 - len(lengths) :] + "YX" if len(lengths) <= 3 else "Q" * len(lengths) + "YX"
     with whole_file(path) as part:
         if kind is np.uint16 and len(lengths) <= 2:
             tifffile.imwrite(part, pictures, imagej=True, metadata={"axes": axes, "Info": info})
         else:
             tifffile.imwrite(
-                part, pictures, compression="zlib", metadata={"axes": axes, "Info": info}, software="napari-slip"
+                part,
+                pictures,
+                compression="zlib",
+                metadata={"axes": axes, "Info": info},
+                software="napari-slip",
             )
 
 
@@ -70,51 +83,82 @@ def read_label_stack(path: Path, class_name: str = "object") -> Session:
     InputError
         If it cannot be read, or its values are no labels.
     """
-    labels = read_array(path)
+    labels = _read(path)
     if labels.ndim < 2 or not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
         raise InputError(
             f"{path} holds {labels.ndim}D {labels.dtype} values, which are no labels: expected a picture of "
             "whole numbers, 0 for the background and one number for each object."
         )
-    session = Session((labels.shape[-2], labels.shape[-1]))
-    classes, colours = _told(path)
+    told = _told(path)
+    if labels.size == np.prod(told.get("shape", ())):
+        labels = labels.reshape(told["shape"])  # TIFF drops axes of length one
+    classes = {int(i): (name, status) for i, (name, status) in told.get(KEY, {}).items()}
+    return session_of(Stack.of(labels), classes, told.get("colours", {}), class_name)
+
+
+def session_of(
+    labels: Stack, told: Mapping[int, tuple[str, Status]], colours: Mapping[str, str], class_name: str
+) -> Session:
+    """Make a session of labels, one plane in memory at a time.
+
+    Parameters
+    ----------
+    labels : Stack
+        Of whole numbers; 0 is the background. Of several channels the first is taken.
+    told : mapping from label to (class, status)
+        What is known of them; accepted objects of `class_name` are the others.
+    colours : mapping from class to colour
+        As far as they are known.
+    class_name : str
+        Of the others.
+    """
+    session = Session(labels.shape)
+    classes = session.classes
     for name, colour in colours.items():
-        session.classes = session.classes.add(name, colour=colour)
-    things = []
-    for plane in np.ndindex(*labels.shape[:-2]):
-        if labels[plane].any():
-            part = Session(session.shape)
-            values = part.adopt(labels[plane], plane, class_name)
-            numbers = [n for n in np.unique(labels[plane]).tolist() if n > 0]
-            for i, number in zip(values, numbers, strict=True):
-                name, status = classes.get(str(number), (class_name, "accepted"))
-                things.append((number, name, status, part.objects[i]))
-    session.apply(_numbered(things))
-    return Session.of(session.contents())
+        classes = classes.add(name, colour=colour)
+    things: list[tuple[int, str, Status, Object]] = []
+    for plane in labels:
+        picture = labels.read(plane)
+        if labels.plane_channel_axis is not None:
+            picture = picture.take(0, axis=labels.plane_channel_axis)
+        numbers = [n for n in np.unique(picture).tolist() if n > 0]
+        for number, thing in zip(numbers, read_objects(picture, class_name, "accepted", plane), strict=True):
+            name, status = told.get(number, (class_name, "accepted"))
+            things.append((number, name, status, thing))
+            classes = classes if name in classes else classes.add(name)
+    objects = {o.id: o for o in _numbered(things)}
+    return Session.of(Contents(session.shape, State(classes, objects)))
 
 
-def _numbered(things: list[tuple[int, str, Any, Any]]) -> Edit:
-    """Keep a label that stands on several planes as a track."""
-    from collections import Counter
-    from dataclasses import replace
-
+def _numbered(things: list[tuple[int, str, Status, Object]]) -> list[Object]:
+    """Give the objects numbers, and keep a label that stands on several planes as a track."""
     seen = Counter(number for number, *_ in things)
-    free, tracks, made = 1 + len(things), {}, []
+    tracks: dict[int, int] = {}
+    made = []
     for i, (number, name, status, thing) in enumerate(things, 1):
-        track = None
-        if seen[number] > 1:
-            track = tracks.setdefault(number, i)
+        track = tracks.setdefault(number, i) if seen[number] > 1 else None
         made.append(replace(thing, id=i, class_name=name, status=status, track=track))
-    del free
-    return Edit(tuple(made))
+    return made
 
 
-def _told(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return what the file says of its labels: class and status of each, and the classes' colours."""
+def _read(path: Path) -> NDArray[Any]:
+    try:
+        with path.open("rb") as file:
+            tiff = file.read(4) in TIFF_MAGIC
+        if tiff:
+            return np.asarray(tifffile.imread(path))
+        with Image.open(path) as picture:
+            return np.asarray(picture)
+    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        raise InputError(f"{path} cannot be read as a label picture: expected TIFF or PNG.") from error
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """Return what the file says of its labels, if `write_label_stack` wrote it."""
     try:
         with tifffile.TiffFile(path) as file:
             about = file.imagej_metadata or (file.shaped_metadata or [{}])[0]
             told = json.loads(about.get("Info", "{}"))
     except (tifffile.TiffFileError, OSError, ValueError, AttributeError):
-        return {}, {}
-    return told.get(KEY, {}), told.get("colours", {})
+        return {}
+    return told if isinstance(told, dict) and KEY in told else {}

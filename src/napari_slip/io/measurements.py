@@ -34,7 +34,7 @@ def measure(
     session: Session,
     pixels: Callable[[tuple[int, ...]], NDArray[Any]] | None = None,
     *,
-    pixel_size: float = 1.0,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "px",
 ) -> pd.DataFrame:
     """Measure every object that is not rejected, by its whole mask, also where another lies in front.
@@ -45,10 +45,11 @@ def measure(
         Its objects.
     pixels : callable, optional
         Returns a plane, (H, W) or (H, W, C), by its index; without it no intensities are measured.
-    pixel_size : float
-        Side of a pixel, in `unit`.
+    pixel_size : (height, width)
+        Of a pixel, in `unit`.
     unit : str
-        Of length, such as "um"; lengths and areas are then given in it too.
+        Of length, such as "um"; lengths and areas are then given in it too. The perimeter only where pixels
+        are square: nobody has said what it is elsewhere.
 
     Returns
     -------
@@ -60,19 +61,20 @@ def measure(
     InputError
         If a plane has another shape than the session's.
     """
-    rows, planes = [], {}
-    for o in session.objects.values():
+    rows: dict[int, dict[str, Any]] = {}
+    planes: dict[tuple[int, ...], NDArray[Any]] = {}
+    for o in sorted(session.objects.values(), key=lambda o: o.plane):
         if o.status == "rejected":
             continue
         if pixels is not None and o.plane not in planes:
-            planes[o.plane] = np.asarray(pixels(o.plane))
+            planes = {o.plane: np.asarray(pixels(o.plane))}  # one at a time: stacks can be long
             if planes[o.plane].shape[:2] != session.shape:
                 raise InputError(
                     f"The picture is {planes[o.plane].shape[:2]}, but the session's planes are "
                     f"{session.shape}: name the picture that it belongs to."
                 )
-        rows.append(_row(o, planes.get(o.plane), pixel_size, unit))
-    return pd.DataFrame(rows)
+        rows[o.id] = _row(o, planes.get(o.plane), pixel_size, unit)
+    return pd.DataFrame([row for _, row in sorted(rows.items())])
 
 
 def write_measurements(path: Path, table: pd.DataFrame) -> None:
@@ -81,9 +83,10 @@ def write_measurements(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(part, index=False)
 
 
-def _row(o: Object, plane: NDArray[Any] | None, size: float, unit: str) -> dict[str, Any]:
+def _row(o: Object, plane: NDArray[Any] | None, size: tuple[float, float], unit: str) -> dict[str, Any]:
     window = None if plane is None else plane[o.window]
-    (found,) = regionprops(np.pad(o.crop, 1).astype(np.uint8))
+    padded = np.pad(o.crop, 1).astype(np.uint8)
+    (found,) = regionprops(padded)
     x, y = o.origin
     height, width = o.crop.shape
     row: dict[str, Any] = {
@@ -103,8 +106,10 @@ def _row(o: Object, plane: NDArray[Any] | None, size: float, unit: str) -> dict[
         **{name: float(found[name]) for name in (*LENGTHS, *SHAPES)},
     }
     if unit != "px":
-        row[f"area_{unit}2"] = o.area * size**2
-        row |= {f"{name}_{unit}": row[name] * size for name in LENGTHS}
+        (real,) = regionprops(padded, spacing=size)
+        row[f"area_{unit}2"] = float(real.area)
+        lengths = LENGTHS if size[0] == size[1] else LENGTHS[1:]
+        row |= {f"{name}_{unit}": float(real[name]) for name in lengths}
     if window is not None:
         channels = window[..., None] if window.ndim == 2 else window
         for c in range(channels.shape[-1]):

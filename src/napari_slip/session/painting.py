@@ -80,6 +80,15 @@ def absorb_painting(
     return _show(after, painted)
 
 
+def own_labels(picture: NDArray[np.uint32], taken: set[int], free: int) -> NDArray[np.uint32]:
+    """Give what was painted with an id that is taken, but not drawn here, another: neither is lost."""
+    free = max(free, int(picture.max(initial=0)) + 1)
+    for label in sorted(taken & {int(i) for i in np.unique(picture)}):
+        picture = np.where(picture == label, np.uint32(free), picture)
+        free += 1
+    return picture
+
+
 def _show(objects: dict[int, Object], painted: NDArray[np.uint32]) -> dict[int, Object]:
     """Give up hidden parts that would come to the front because painting changed which object is smaller."""
     while True:

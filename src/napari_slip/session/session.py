@@ -8,16 +8,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from psygnal import Signal
-from scipy.ndimage import find_objects
 
 from napari_slip.errors import InputError
-from napari_slip.objects import Object, Status, draw_objects
+from napari_slip.objects import Object, Status, draw_objects, read_objects
 from napari_slip.session.editing import Edit
 from napari_slip.session.history import History, State, Step
-from napari_slip.session.painting import absorb_painting
+from napari_slip.session.including import include
+from napari_slip.session.painting import absorb_painting, own_labels
 from napari_slip.session.predicting import predict
 from napari_slip.session.saving import Contents, read_session, write_session
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_slip.matching import Match
@@ -174,15 +174,26 @@ class Session:
             raise InputError(
                 f"The label picture is {labels.shape}, but the planes of this session are {self.shape}."
             )
-        things = []
-        values, dense = np.unique(labels, return_inverse=True)  # ids of other programs can be far apart
-        dense = dense.reshape(labels.shape)
-        for value, window in enumerate(find_objects(dense + 1), 0):
-            if values[value] > 0:
-                rows, columns = window
-                crop = dense[window] == value
-                things.append(Object(0, class_name, status, crop, (columns.start, rows.start), plane))
-        return self.apply(Edit(tuple(things)))
+        return self.apply(Edit(tuple(read_objects(labels, class_name, status, plane))))
+
+    def include(self, other: Session) -> list[int]:
+        """Add the objects and classes of another session of such planes, in one step; returns what is new.
+
+        Raises
+        ------
+        InputError
+            If its planes have another shape.
+        """
+        if other.shape != self.shape:
+            raise InputError(
+                f"The planes of the file are {other.shape}, but those of this session are {self.shape}: it "
+                "belongs to another picture."
+            )
+        before = self._state
+        state = include(before, other.contents().state, self._next_id)
+        if state.objects.keys() != before.objects.keys() or state.classes != before.classes:
+            self._commit(state)
+        return [i for i in state.objects if i not in before.objects]
 
     def link(self, groups: Iterable[Iterable[int]]) -> None:
         """Make each group of objects one track; a group of one stands alone again. One step to undo.
@@ -262,9 +273,8 @@ class Session:
         classes = self.classes if len(self.classes) else self.classes.add("object")
         name = class_name or next(iter(classes)).name
         tracks = {o.track: o.class_name for o in elsewhere.values() if o.track is not None}
-        labels = self._own_labels(
-            picture.astype(drawn.dtype), set(self._state.objects) - set(here) - set(tracks)
-        )
+        taken = set(self._state.objects) - set(here) - set(tracks)
+        labels = own_labels(picture.astype(drawn.dtype), taken, self._next_id)
         free = max(self._next_id, int(labels.max(initial=0)) + 1)
         painted = absorb_painting(here, drawn, labels, name, plane, tracks, free)
         kept = {**elsewhere, **{o.id: o for o in painted.values()}}
@@ -346,14 +356,6 @@ class Session:
         session._state, session._history = contents.state, contents.history
         session._next_id = max([contents.next_id, *(i + 1 for i in contents.state.objects)])
         return session
-
-    def _own_labels(self, picture: NDArray[np.uint32], taken: set[int]) -> NDArray[np.uint32]:
-        """Give what was painted with an id that is taken, but not drawn here, another: neither is lost."""
-        free = max(self._next_id, int(picture.max(initial=0)) + 1)
-        for label in sorted(taken & {int(i) for i in np.unique(picture)}):
-            picture = np.where(picture == label, np.uint32(free), picture)
-            free += 1
-        return picture
 
     def _decided(self) -> list[Object]:
         return [o for o in self._state.objects.values() if o.status in ("accepted", "corrected")]

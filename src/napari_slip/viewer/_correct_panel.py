@@ -137,8 +137,8 @@ class CorrectPanel(QWidget):
             button.setChecked(tool == correction.tool)
             button.setEnabled(sheet is not None)
         self.review.setChecked(correction.reviewing)
-        for button in (*self.edits, self.review, self.new):
-            button.setEnabled(sheet is not None)
+        for action in (*self.edits, self.review, self.new):
+            action.setEnabled(sheet is not None)
         self.apply.setEnabled(correction.preview is not None)
         self.discard.setEnabled(correction.preview is not None)
         objects = {} if sheet is None else sheet.workspace.session.objects

@@ -304,14 +304,8 @@ class Correction(QObject):
         """Return what clicks change: the chosen object, the segment under the cursor, or something new."""
         if self.things:
             return self.things[0]
-        work = sheet.workspace
-        name = self._desk.active or next((c.name for c in work.session.classes), "object")
-        empty = Object(0, name, "corrected", np.zeros((0, 0), bool), (0, 0), work.plane)
-        if work.segments is None or work.current is None:
-            return empty
-        x0, y0 = (int(edge) for edge in work.segments.boxes[work.current, :2])
-        crop = work.segments.masks.crop(work.current)
-        return replace(empty, crop=crop, origin=(x0, y0), segment=work.current + 1)
+        name = self._desk.active or next((c.name for c in sheet.workspace.session.classes), "object")
+        return sheet.workspace.beginning(name)
 
     def _refined(self, sheet: Sheet, thing: Object, mask: NDArray[np.bool_], pointing: Pointing) -> None:
         self._busy = False

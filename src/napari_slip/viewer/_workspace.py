@@ -265,6 +265,15 @@ class Workspace:
             if o.segment is not None and o.plane == self.plane
         }
 
+    def beginning(self, name: str) -> Object:
+        """Return what clicks make a new Object of: the segment under the cursor, or nothing yet."""
+        empty = Object(0, name, "corrected", np.zeros((0, 0), bool), (0, 0), self.plane)
+        if self.segments is None or self.current is None:
+            return empty
+        x0, y0 = (int(edge) for edge in self.segments.boxes[self.current, :2])
+        crop = self.segments.masks.crop(self.current)
+        return replace(empty, crop=crop, origin=(x0, y0), segment=self.current + 1)
+
     def _object(self, row: int) -> Object:
         """Make an accepted Object of a segment, of the class in front."""
         segments, match, column = self.segments, self._match, self.column

@@ -1,0 +1,235 @@
+"""A session's work in the files that other programs read, and sessions from such files."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_slip.errors import InputError
+from napari_slip.images import to_rgb
+from napari_slip.io.coco import read_coco, write_coco
+from napari_slip.io.crops import write_crops
+from napari_slip.io.label_stacks import read_label_stack, session_of, write_label_stack
+from napari_slip.io.measurements import measure, write_measurements
+from napari_slip.io.ome_zarr import LabelsWriter, read_ome_zarr
+from napari_slip.io.provenance import current_versions
+from napari_slip.io.whole import whole_file, whole_folder
+from napari_slip.session import Session
+from napari_slip.stacks import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+KINDS = {
+    "session": ".slip",
+    "coco": ".coco.json",
+    "labels": ".labels.tif",
+    "table": ".objects.csv",
+    "zarr": ".ome.zarr",
+    "crops": ".crops",
+    "provenance": ".export.json",
+}
+"""What can be written, and how the files' names end."""
+
+LABELS = "objects"
+"""Name of the labels in an OME-Zarr."""
+
+
+def export_session(
+    session: Session,
+    folder: Path,
+    stem: str,
+    kinds: Iterable[str],
+    *,
+    stack: Stack | None = None,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+    unit: str = "px",
+) -> dict[str, Path]:
+    """Write a session's objects; a file that is there under the name is replaced.
+
+    Parameters
+    ----------
+    session : Session
+        What is written.
+    folder : Path
+        Where.
+    stem : str
+        How the files' names begin; the picture's name without its ending, say.
+    kinds : iterable of str
+        Keys of `KINDS`.
+    stack : Stack, optional
+        The picture: intensities and crops come from it.
+    pixel_size : (height, width)
+        Of a pixel, in `unit`.
+    unit : str
+        Of length, such as "um".
+
+    Returns
+    -------
+    dict
+        From kinds to files or folders.
+
+    Raises
+    ------
+    InputError
+        If a kind is unknown, a picture is missing or has another shape, or a file cannot be written.
+    """
+    wanted = list(dict.fromkeys(kinds))
+    if unknown := [kind for kind in wanted if kind not in KINDS]:
+        raise InputError(f"{unknown[0]!r} is no kind of file: choose from {', '.join(KINDS)}.")
+    if stack is not None and stack.shape != session.shape:
+        raise InputError(
+            f"The picture's planes are {stack.shape}, but the session's are {session.shape}: name the "
+            "picture that it belongs to."
+        )
+    paths = {kind: folder / f"{stem}{KINDS[kind]}" for kind in wanted}
+    for kind, path in paths.items():
+        if kind == "provenance":
+            _write_provenance(path, session, stem, paths)
+        else:
+            write_as(kind, path, session, stack=stack, pixel_size=pixel_size, unit=unit, stem=stem)
+    return paths
+
+
+def write_as(
+    kind: str,
+    path: Path,
+    session: Session,
+    *,
+    stack: Stack | None = None,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+    unit: str = "px",
+    stem: str = "image",
+) -> None:
+    """Write one kind of file, as `export_session` does, to a path of any name."""
+    if kind == "session":
+        with whole_file(path) as part:
+            session.save(part)
+    elif kind == "coco":
+        write_coco(path, session, stem)
+    elif kind == "labels":
+        write_label_stack(path, session, None if stack is None else stack.steps)
+    elif kind == "table":
+        read = None if stack is None else lambda plane: _channels_last(stack, plane)
+        write_measurements(path, measure(session, read, pixel_size=pixel_size, unit=unit))
+    elif kind == "zarr":
+        _write_zarr(path, session, stack)
+    elif stack is None:
+        raise InputError("Crops are cut from the picture: name it too.")
+    else:
+        write_crops(path, session, lambda plane: _rgb(stack, plane), stem)
+
+
+def import_session(path: Path, *, picture: str | None = None, class_name: str = "object") -> Session:
+    """Read a session from whatever holds one: this project's files, COCO, label pictures, OME-Zarr labels.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder of an OME-Zarr.
+    picture : str, optional
+        Name of the picture whose objects are wanted, in a COCO file about several.
+    class_name : str
+        Class of labels whose class the file does not say.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or damaged.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist: check the name and the folder.")
+    if path.is_dir():
+        return _read_zarr(path, class_name)
+    if path.suffix.lower() == ".json":
+        return read_coco(path, picture)
+    if path.suffix.lower() in (".slip", ".npz"):
+        return Session.load(path)
+    return read_label_stack(path, class_name)
+
+
+def _channels_last(stack: Stack, plane: tuple[int, ...]) -> NDArray[Any]:
+    pixels, axis = stack.read(plane), stack.plane_channel_axis
+    return pixels if axis is None else np.moveaxis(pixels, axis, -1)
+
+
+def _rgb(stack: Stack, plane: tuple[int, ...]) -> NDArray[np.uint8]:
+    return to_rgb(stack.read(plane), channel_axis=stack.plane_channel_axis)
+
+
+def _write_zarr(path: Path, session: Session, stack: Stack | None) -> None:
+    """Write labels as OME-Zarr; a folder that is there gives way only if it holds nothing but such labels."""
+    if path.exists() and not _ours(path):
+        raise InputError(f"{path} exists already and holds more than labels: choose another folder or name.")
+    objects = [o for o in session.objects.values() if o.status != "rejected"]
+    depth = max((len(o.plane) for o in objects), default=0)
+    lengths = [1 + max(o.plane[axis] for o in objects) for axis in range(depth)]
+    steps = dict(zip("tz"[-depth:] if 0 < depth <= 2 else "abdefg"[:depth], lengths, strict=True))
+    if stack is not None:
+        steps = dict(zip(stack.step_axes, stack.steps, strict=True))
+    with whole_folder(path) as part:
+        writer = LabelsWriter(part, LABELS, steps, session.shape)
+        for plane in sorted({o.plane for o in objects}):
+            writer.write(plane, session.picture(plane))
+        colours = {c.name: tuple(int(c.colour[i : i + 2], 16) for i in (1, 3, 5)) for c in session.classes}
+        known = {o.label: o for o in objects}
+        writer.finish(
+            {label: (*colours[o.class_name], 255) for label, o in known.items()},  # type: ignore[misc]
+            (
+                {"label-value": label, "class": o.class_name, "status": o.status, "area": o.area}
+                for label, o in known.items()
+            ),
+        )
+
+
+def _ours(path: Path) -> bool:
+    known = {".zgroup", ".zattrs", "labels", LABELS}
+    return path.is_dir() and {one.name for one in (*path.iterdir(), *path.glob("labels/*"))} <= known
+
+
+def _read_zarr(path: Path, class_name: str) -> Session:
+    """Read the first labels of an OME-Zarr, or the picture itself if it is one of labels."""
+    import zarr
+
+    group = ""
+    if (path / "labels").is_dir():
+        with suppress(OSError, KeyError, IndexError, ValueError):
+            about: Any = dict(zarr.open_group(path / "labels", mode="r").attrs)
+            group = f"labels/{about.get('ome', about)['labels'][0]}"
+    found = read_ome_zarr(path, group)
+    told = found.attributes.get("ome", found.attributes).get("image-label", {})
+    classes = {
+        int(entry["label-value"]): (entry.get("class", class_name), entry.get("status", "accepted"))
+        for entry in told.get("properties", ())
+    }
+    colours = {}
+    for entry in told.get("colors", ()):
+        if (label := int(entry["label-value"])) in classes and "rgba" in entry:
+            colours[classes[label][0]] = "#" + bytes(entry["rgba"][:3]).hex()
+    if not np.issubdtype(found.levels[0].dtype, np.integer):
+        raise InputError(f"{path} holds {found.levels[0].dtype} values, which are no labels.")
+    return session_of(Stack.of(found.levels, found.axes), classes, colours, class_name)
+
+
+def _write_provenance(path: Path, session: Session, stem: str, files: dict[str, Path]) -> None:
+    """Write how the work came about: versions, texts, settings and decisions."""
+    story = {
+        "picture": stem,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": current_versions(),
+        "classes": [{"name": c.name, "phrases": c.phrases, "colour": c.colour} for c in session.classes],
+        "settings": session.settings,
+        "objects": [
+            {"class": name, "plane": plane, **counted} for (name, plane), counted in session.counts().items()
+        ],
+        "files": {kind: file.name for kind, file in files.items()},
+    }
+    with whole_file(path) as part:
+        part.write_text(json.dumps(story, indent=2), encoding="utf-8")

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from _commands import commands, one_sentence
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pycocotools.coco import COCO
+
+from napari_slip.errors import InputError
+from napari_slip.io import KINDS, export_session, import_session
+from napari_slip.objects import Pointing
+from napari_slip.session import Edit, Session, editing
+from napari_slip.stacks import Stack
+
+SHAPE = (24, 32)
+STATUSES = ("predicted", "accepted", "corrected", "rejected")
+
+
+def rectangle(y, x, height, width):
+    mask = np.zeros(SHAPE, bool)
+    mask[y : y + height, x : x + width] = True
+    return mask
+
+
+@st.composite
+def sessions(draw, overlapping=True):
+    """Sessions of several planes, classes, tracks, clicks; masks overlap or not."""
+    session = Session(SHAPE)
+    for name in draw(st.lists(st.sampled_from(["cell", "débris", "a/b: c", "夜"]), unique=True, min_size=1)):
+        session.classes = session.classes.add(name, [name, f"a round {name}"])
+    names = [c.name for c in session.classes]
+    depth = draw(st.integers(0, 2))
+    for _ in range(draw(st.integers(0, 6))):
+        plane = tuple(draw(st.integers(0, 2)) for _ in range(depth))
+        mask = rectangle(*(draw(st.integers(1, 14)) for _ in range(4)))
+        mask &= np.random.default_rng(draw(st.integers(0, 9))).random(SHAPE) > 0.3
+        if not overlapping:
+            mask &= session.picture(plane) == 0
+        if not mask.any():
+            continue
+        (i,) = session.adopt(mask.astype(np.uint8), plane, draw(st.sampled_from(names)))
+        status = draw(st.sampled_from(STATUSES if overlapping else STATUSES[:3]))
+        if status == "rejected":
+            session.reject([i])
+        elif status == "corrected":
+            click = (draw(st.floats(0, 20)), draw(st.floats(0, 20)), draw(st.integers(0, 1)))
+            session.apply(editing.reshape(session.objects[i], mask, Pointing((click,), (1.5, 2.0, 9.0, 9.5))))
+    by_plane = {o.plane: o.id for o in session.objects.values() if o.status != "rejected"}
+    if len(by_plane) > 1 and draw(st.booleans()):
+        first = session.objects[min(by_plane.values())]
+        same = [i for i in by_plane.values() if session.objects[i].class_name == first.class_name]
+        session.link([same])
+    session.settings = {"match": {"select": "best"}}
+    return session
+
+
+def same(one, other):
+    assert one.shape == other.shape
+    assert one.classes == other.classes
+    assert one.settings == other.settings
+    assert one.table().equals(other.table())
+    for a, b in zip(one.objects.values(), other.objects.values(), strict=True):
+        assert a.pointing == b.pointing
+        np.testing.assert_array_equal(a.mask(SHAPE), b.mask(SHAPE))
+
+
+def same_picture(one, other):
+    """The same things of the same classes, whatever their numbers; tracks stay tracks."""
+    assert one.shape == other.shape
+    mine = [o for o in one.objects.values() if o.status != "rejected"]
+    assert len(mine) == len(other.objects)
+    numbers = {}
+    for o in mine:
+        shown = other.picture(o.plane)[o.window][o.crop]
+        (label,) = set(shown.tolist())
+        assert numbers.setdefault(o.label, label) == label
+        (found,) = [p for p in other.objects.values() if p.label == label and p.plane == o.plane]
+        assert (found.area, found.class_name) == (o.area, o.class_name)
+    assert len(set(numbers.values())) == len(numbers)
+    colours = {c.name: c.colour for c in one.classes}
+    assert all(colours[c.name] == c.colour for c in other.classes)
+
+
+@settings(max_examples=40)
+@given(session=sessions())
+def test_coco_and_session_files_bring_back_the_same_session(session, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    paths = export_session(session, folder, "a", ["coco", "session"])
+    same(session, import_session(paths["coco"]))
+    same(session, import_session(paths["session"]))
+    assert {path.name for path in folder.iterdir()} == {"a.coco.json", "a.slip"}
+
+
+@settings(max_examples=25)
+@given(session=sessions(overlapping=False))
+def test_label_pictures_bring_back_the_same_things(session, tmp_path_factory):
+    paths = export_session(session, tmp_path_factory.mktemp("out"), "a", ["labels", "zarr"])
+    for path in paths.values():
+        same_picture(session, import_session(path))
+
+
+def worked_on():
+    """Two overlapping cells on one plane, a rejected one, and one by clicks."""
+    session = Session(SHAPE)
+    session.classes = session.classes.add("cell", ["cell", "a round cell"]).add("dirt")
+    (large,) = session.adopt(rectangle(2, 2, 12, 12).astype(int), class_name="cell")
+    (small,) = session.adopt(rectangle(5, 5, 4, 4).astype(int), class_name="dirt")
+    (gone,) = session.adopt(rectangle(1, 20, 3, 3).astype(int), class_name="dirt")
+    session.reject([gone])
+    mask = rectangle(15, 20, 6, 8)
+    session.apply(editing.reshape(session.objects[small], mask, Pointing(((22.5, 17.0, 1),))))
+    (again,) = session.adopt(rectangle(5, 5, 4, 4).astype(int), class_name="dirt")
+    return session, (large, small, gone, again)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
+def test_pycocotools_reads_whole_masks_and_sees_no_rejected_objects(tmp_path, capsys):
+    session, (large, small, _, again) = worked_on()
+    path = export_session(session, tmp_path, "cells", ["coco"])["coco"]
+    coco = COCO(path)
+    assert {one["name"] for one in coco.loadCats(coco.getCatIds())} == {"cell", "dirt"}
+    found = coco.loadAnns(coco.getAnnIds(imgIds=coco.getImgIds()))
+    assert [one["id"] for one in found] == [large, small, again]
+    for one in found:
+        thing = session.objects[one["id"]]
+        np.testing.assert_array_equal(coco.annToMask(one).astype(bool), thing.mask(SHAPE))
+        assert one["area"] == thing.area
+        x, y, width, height = one["bbox"]
+        assert (x, y) == thing.origin and (height, width) == thing.crop.shape
+
+
+def test_coco_of_other_programs_is_read(tmp_path):
+    def image(i, name):
+        return {"id": i, "file_name": name, "height": 24, "width": 32}
+
+    def annotation(i, picture, segmentation):
+        about = {"id": i, "image_id": picture, "category_id": 7, "bbox": [4, 5, 10, 6], "iscrowd": 0}
+        return about if segmentation is None else {**about, "segmentation": segmentation}
+
+    square = [[4, 5, 14, 5, 14, 11, 4, 11]]
+    runs = {"size": [24, 32], "counts": [24 * 4 + 5, 6, 24 * 28 - 11]}
+    content = {
+        "images": [image(1, "a.png"), image(2, "b.png")],
+        "categories": [{"id": 7, "name": "nut"}],
+        "annotations": [
+            annotation(1, 1, square),
+            annotation(2, 2, runs),
+            annotation(3, 2, None),
+        ],
+    }
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"about 2 pictures: name the one .*'a.png', say"):
+        import_session(path)
+    with pytest.raises(InputError, match=r"says nothing of 'c.png': its pictures are a.png, b.png"):
+        import_session(path, picture="c.png")
+    (polygon,) = import_session(path, picture="a.png").objects.values()
+    assert (polygon.area, polygon.class_name, polygon.status) == (60, "nut", "accepted")
+    by_runs, by_box = import_session(path, picture="b.png").objects.values()
+    assert by_runs.mask(SHAPE).sum() == by_runs.mask(SHAPE)[5:11, 4].sum() == 6
+    assert by_box.mask(SHAPE)[5:11, 4:14].all() and by_box.area == 60
+    path.write_text('{"images": 3}')
+    with pytest.raises(InputError, match="is no COCO file that can be read"):
+        import_session(path)
+
+
+def test_imagej_finds_labels_planes_and_classes(tmp_path):
+    session = Session(SHAPE)
+    session.adopt(rectangle(2, 2, 5, 5).astype(int), (0,), "cell")
+    session.adopt(rectangle(9, 9, 5, 5).astype(int), (2,), "dirt")
+    path = export_session(session, tmp_path, "a", ["labels"], stack=Stack.of(np.zeros((4, *SHAPE))))["labels"]
+    with tifffile.TiffFile(path) as file:
+        assert file.is_imagej
+        assert file.series[0].axes == "ZYX" and file.series[0].shape == (4, *SHAPE)
+        assert "dirt" in file.imagej_metadata["Info"]
+        assert file.asarray()[2, 10, 10] == 2 and not file.asarray()[[1, 3]].any()
+
+
+def test_ome_zarr_reads_the_labels_it_was_given(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from ome_zarr.io import parse_url
+        from ome_zarr.reader import Reader
+    session, (large, *_) = worked_on()
+    path = export_session(session, tmp_path, "a", ["zarr"])["zarr"]
+    nodes = list(Reader(parse_url(path / "labels" / "objects"))())
+    np.testing.assert_array_equal(np.asarray(nodes[0].data[0]), session.picture())
+    assert nodes[0].metadata["properties"][large]["class"] == "cell"
+    export_session(session, tmp_path, "a", ["zarr"])  # ours gives way to ours
+    (path / "0").mkdir()
+    with pytest.raises(InputError, match="holds more than labels"):
+        export_session(session, tmp_path, "a", ["zarr"])
+
+
+def test_the_table_measures_whole_masks_in_pixels_and_units(tmp_path):
+    session, (large, small, _, again) = worked_on()
+    pixels = np.arange(24 * 32).reshape(SHAPE)
+    out = export_session(
+        session, tmp_path, "a", ["table"], stack=Stack.of(pixels), pixel_size=(0.5, 0.5), unit="um"
+    )
+    table = pd.read_csv(out["table"]).set_index("object")
+    assert table.index.tolist() == [large, small, again]
+    assert table.loc[large, "area"] == 144 and table.loc[large, "area_um2"] == 36
+    assert table.loc[large, ["centroid_x", "centroid_y"]].tolist() == [7.5, 7.5]
+    assert table.loc[large, "intensity_mean"] == pixels[2:14, 2:14].mean()
+    assert table.loc[small, "perimeter_um"] == pytest.approx(table.loc[small, "perimeter"] / 2)
+    assert table.loc[small, ["class", "status"]].tolist() == ["dirt", "corrected"]
+    with pytest.raises(InputError, match=r"planes are \(5, 5\), but the session's are \(24, 32\)"):
+        export_session(session, tmp_path, "a", ["table"], stack=Stack.of(np.zeros((5, 5))))
+
+
+@settings(max_examples=15)
+@given(height=st.floats(0.1, 4), width=st.floats(0.1, 4), side=st.integers(3, 9))
+def test_lengths_in_units_follow_pixels_that_are_not_square(height, width, side):
+    from napari_slip.io.measurements import measure
+
+    session = Session(SHAPE)
+    session.adopt(rectangle(3, 4, side, side).astype(int))
+    (row,) = measure(session, pixel_size=(height, width), unit="um").to_dict("records")
+    assert row["area_um2"] == pytest.approx(side * side * height * width)
+    assert row["axis_major_length_um"] == pytest.approx(row["axis_major_length"] * max(height, width))
+    assert ("perimeter_um" in row) == (height == width)
+
+
+def test_crops_lie_in_folders_by_class_and_follow_the_session(tmp_path):
+    session, (large, small, _, _) = worked_on()
+    picture = np.random.default_rng(0).integers(0, 255, (*SHAPE, 3), np.uint8)
+    stack = Stack.of(picture, "yxs")
+    export_session(session, tmp_path, "a", ["crops"], stack=stack)
+    folder = tmp_path / "a.crops"
+    assert {path.parent.name for path in folder.glob("*/*.png")} == {"cell", "dirt"}
+    crop = np.asarray(Image.open(folder / "cell" / f"a-{large}.png"))
+    np.testing.assert_array_equal(crop[..., 3] > 0, rectangle(2, 2, 12, 12)[1:15, 1:15])
+    assert len(list((folder / "dirt").iterdir())) == 2
+    session.reject([small])
+    export_session(session, tmp_path, "a", ["crops"], stack=stack)
+    assert len(list((folder / "dirt").iterdir())) == 1
+    with pytest.raises(InputError, match="Crops are cut from the picture"):
+        export_session(session, tmp_path, "a", ["crops"])
+
+
+def test_an_unknown_kind_or_file_ends_in_a_sentence(tmp_path):
+    session, _ = worked_on()
+    with pytest.raises(InputError, match="'pdf' is no kind of file: choose from session, coco"):
+        export_session(session, tmp_path, "a", ["pdf"])
+    with pytest.raises(InputError, match="does not exist"):
+        import_session(tmp_path / "none.json")
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    with pytest.raises(InputError, match="cannot be read as a label picture"):
+        import_session(tmp_path / "a.npy")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4), np.float32))
+    with pytest.raises(InputError, match="2D float32 values, which are no labels"):
+        import_session(tmp_path / "a.tif")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot be written"):
+        export_session(session, tmp_path / "file", "a", ["coco"])
+
+
+# ---------------------------------------------------------------- the command line
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path_factory):
+    return commands(monkeypatch, tmp_path_factory.mktemp("cache"))
+
+
+def test_the_commands_import_labels_of_another_program_and_export_them(call, tmp_path):
+    labels = np.zeros(SHAPE, np.uint16)
+    labels[2:9, 3:9], labels[12:20, 12:30] = 40, 900
+    tifffile.imwrite(tmp_path / "cellpose.tif", labels)
+    done = call("import", tmp_path / "cellpose.tif", "--class", "nucleus")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip().endswith("cellpose.slip: 2 nucleus")
+    Image.fromarray(np.full(SHAPE, 90, np.uint8)).save(tmp_path / "cells.png")
+    done = call(
+        *("export", tmp_path / "cellpose.slip", "--image", tmp_path / "cells.png", "--to", ",".join(KINDS)),
+        *("--pixel-size", 0.25, "--unit", "um", "--out", tmp_path / "out"),
+    )
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"cells" + end for end in KINDS.values()}
+    table = pd.read_csv(tmp_path / "out" / "cells.objects.csv")
+    assert table["area_um2"].tolist() == [42 / 16, 144 / 16]
+    story = json.loads((tmp_path / "out" / "cells.export.json").read_text())
+    assert story["objects"] == [{"class": "nucleus", "plane": [], "accepted": 2}]
+    assert len(story["files"]) == len(KINDS)
+    again = call("import", tmp_path / "out" / "cells.coco.json", "-o", tmp_path / "again.slip")
+    assert again.exit_code == 0, again.output
+    same(Session.load(tmp_path / "cellpose.slip"), Session.load(tmp_path / "again.slip"))
+
+
+def test_the_commands_say_in_a_sentence_what_is_wrong(call, tmp_path):
+    session, _ = worked_on()
+    session.save(tmp_path / "a.slip")
+    wrong = call("export", tmp_path / "a.slip", "--to", " , ")
+    assert wrong.exit_code == 2 and "names no kind of file" in one_sentence(wrong.stderr)
+    wrong = call("import", tmp_path / "a.slip")
+    assert wrong.exit_code == 2 and "written over itself" in one_sentence(wrong.stderr)
+    wrong = call("export", tmp_path / "b.slip")
+    assert wrong.exit_code == 2 and "does not exist" in one_sentence(wrong.stderr)
+
+
+@settings(max_examples=25)
+@given(one=sessions(), other=sessions())
+def test_what_a_file_holds_joins_what_is_there_once_and_in_one_step(one, other):
+    before, count = one.picture(), len(one.objects)
+    steps = one.steps[0]
+    new = one.include(other)
+    assert len(one.objects) == count + len(new)
+    assert one.steps[0] == steps + bool(new or set(other.classes) - set(one.classes)) or not new
+    kept = [o for o in one.objects.values() if o.id not in new]
+    for o in other.objects.values():
+        twins = [
+            p
+            for p in one.objects.values()
+            if (p.plane, p.class_name, p.origin) == (o.plane, o.class_name, o.origin)
+            and np.array_equal(p.crop, o.crop)
+        ]
+        assert twins
+    for o in one.objects.values():  # tracks have one object on each plane
+        same_track = [p.plane for p in one.objects.values() if o.track is not None and p.track == o.track]
+        assert len(same_track) == len(set(same_track))
+    assert one.include(other) == []
+    if new:
+        one.undo()
+        np.testing.assert_array_equal(one.picture(), before)
+        assert [o.id for o in kept] == list(one.objects)
+
+
+def test_a_session_without_objects_takes_over_ids_and_tracks():
+    session, _ = worked_on()
+    empty = Session(SHAPE)
+    empty.include(session)
+    empty.settings = session.settings
+    same(empty, session)
+    with pytest.raises(InputError, match=r"planes of the file are \(24, 32\)"):
+        Session((5, 5)).include(session)
+
+
+def test_the_history_stays_with_a_session_that_is_imported_from_its_own_file(tmp_path):
+    session, (large, *_) = worked_on()
+    session.apply(Edit(removed=(large,)))
+    path = export_session(session, tmp_path, "a", ["session"])["session"]
+    again = import_session(path)
+    assert again.undo() and large in again.objects
