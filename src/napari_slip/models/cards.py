@@ -21,6 +21,9 @@ TEMPLATES = ("a photo of a {}.", "a close-up photo of a {}.", "a picture of one 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
+Colour = tuple[float, float, float]
+"""Red, green and blue, 0..1."""
+
 
 def read_card(folder: Path, *, name: str, hash: str, image_size: int, logit_scale: float) -> EncoderCard:
     """Read the card of a CLIP.
@@ -73,14 +76,22 @@ def read_card(folder: Path, *, name: str, hash: str, image_size: int, logit_scal
     return EncoderCard(name, hash, image_size, mean, templates, calibration, vocabulary)
 
 
-def normalisation(folder: Path) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Return each colour's mean and standard deviation, 0..1, by which a CLIP's pictures are scaled."""
+def normalisation(folder: Path, otherwise: tuple[Colour, Colour] = (MEAN, STD)) -> tuple[Colour, Colour]:
+    """Return each colour's mean and standard deviation, 0..1, by which a model's pictures are scaled.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model.
+    otherwise : two times three floats
+        Where the folder says nothing.
+    """
     for file in ("preprocessor_config.json", "processor_config.json"):
         values: dict[str, Any] = read_json(folder / file) if (folder / file).is_file() else {}
         values = values.get("image_processor", values)
         if "image_mean" in values and "image_std" in values:
             return _three(values["image_mean"]), _three(values["image_std"])
-    return MEAN, STD
+    return otherwise
 
 
 def read_json(path: Path) -> dict[str, Any]:
