@@ -95,8 +95,9 @@ def fetch_folder(
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
     try:
+        # asked first: without a network this fails at once, where the download would try for long
+        info = HfApi().model_info(repository, revision=revision or None, timeout=30)
         if not weights:
-            info = HfApi().model_info(repository, revision=revision or None, timeout=30)
             files = {file.rfilename for file in info.siblings or ()}
             weights = next((file for file in WEIGHT_FILES if file in files), "")
             if not weights:
@@ -113,9 +114,25 @@ def fetch_folder(
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise Unfetched("the hub has no such model that may be read without signing in") from error
     except Exception as error:  # whatever the network, the server and the disk can do
-        reason = "HF_HUB_OFFLINE is set" if offline() else type(error).__name__
-        raise Unfetched(reason) from error
+        raise Unfetched(_told(error)) from error
     return Path(folder)
+
+
+def _told(error: Exception) -> str:
+    """Say what went wrong, as part of a sentence."""
+    if offline():
+        return "HF_HUB_OFFLINE is set"
+    # by name, because the library that the hub's client connects with is not always the same
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "TimeoutException" in names:
+        return "the hub does not answer in time"
+    if names & {"ConnectError", "ConnectionError"}:
+        return "there is no connection to the hub"
+    if "TransportError" in names:
+        return "the connection to the hub broke"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
 
 
 def _bar(progress: Progress | None) -> type[Any]:
