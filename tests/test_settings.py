@@ -108,3 +108,9 @@ def test_above_takes_scores(score):
 def test_other_rules_are_refused(text):
     with pytest.raises(InputError, match="expected best, top:K"):
         Select.parse(text)
+
+
+@pytest.mark.parametrize("texts", ["cell", ("cell", " ")])
+def test_texts_to_ask_for_are_a_list_of_words(texts):
+    with pytest.raises(InputError, match=r"texts is .* but a list of words that say what to find"):
+        ProposalSettings(texts=texts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
-from napari_slip.models import known_models, load_clip, load_sam
+from napari_slip.models import known_models, load_clip
 from napari_slip.pipeline import Slip
-from napari_slip.segmentation import SamSegmenter
+from napari_slip.segmentation.engines import load_segmenter
 
 if TYPE_CHECKING:
     from napari_slip.pipeline import Store
@@ -33,7 +33,8 @@ def load(
         A preset that names both, e.g. ``"mini"`` (the default when nothing is named), which is part of
         this package and needs no download.
     sam : str, optional
-        A name of the registry, such as ``"mini"`` or ``"vit_b"``, or the path of a checkpoint.
+        A name of the registry, such as ``"mini"`` or ``"vit_b"``, the path of a checkpoint, or
+        ``"labels:PATH"`` for labels that are there already; see `napari_slip.segmentation.load_segmenter`.
     clip : str, optional
         A name of the registry, such as ``"mini"`` or ``"clip_b32"``, a hub name such as
         ``"openai/clip-vit-base-patch32"``, or a folder as transformers writes it.
@@ -68,7 +69,7 @@ def load(
         )
     preset = presets[name or "mini"]
     return Slip(
-        SamSegmenter(load_sam(sam or preset.sam, device=device, progress=progress)),
+        load_segmenter(sam or preset.sam, device=device, progress=progress),
         load_clip(clip or preset.clip, device=device, progress=progress),
         crops=crops,
         store=store,

@@ -98,6 +98,8 @@ class ProposalSettings(_Settings):
         Smallest mask, in pixels of the plane.
     exact : bool
         Only savings that keep segment-anything's output: every grid point, float32.
+    texts : tuple of str
+        What a model that can be asked by texts, such as SAM 3, shall find, instead of everything.
     """
 
     prompts: Literal["auto", "grid"] = "auto"
@@ -108,10 +110,16 @@ class ProposalSettings(_Settings):
     box_nms_thresh: float = 0.7
     min_area: int = 4
     exact: bool = False
+    texts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the values."""
         _one_of(self, "prompts", ("auto", "grid"))
+        texts: Any = self.texts
+        if not (isinstance(texts, tuple) and all(isinstance(text, str) and text.strip() for text in texts)):
+            raise InputError(
+                f"texts is {self.texts!r}, but a list of words that say what to find is expected."
+            )
         self._within("points_per_side", 1, 256)
         self._within("pred_iou_thresh", 0, 1)
         self._within("stability_score_thresh", 0, 1)

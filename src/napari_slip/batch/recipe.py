@@ -71,7 +71,10 @@ class ModelRecipe:
 def whole_path(model: str | None) -> str | None:
     """Make a path independent of the folder in which the command ran; leave names alone."""
     from napari_slip.models import known_models
+    from napari_slip.segmentation.adopted import PREFIX
 
+    if model is not None and model.startswith(PREFIX):
+        return PREFIX + str(whole_path(model.removeprefix(PREFIX)))
     if model is None or not Path(model).expanduser().exists():
         return model
     known = known_models()

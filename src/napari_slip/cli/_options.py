@@ -31,7 +31,10 @@ Model = Annotated[
     typer.Option("--model", metavar="NAME", help="A preset: see napari-slip models. Default: mini."),
 ]
 Sam = Annotated[
-    str | None, typer.Option("--sam", metavar="S", help="mini, vit_b, vit_l, vit_h or a checkpoint.")
+    str | None,
+    typer.Option(
+        "--sam", metavar="S", help="A name of napari-slip models, a checkpoint, a folder, or labels:FILE."
+    ),
 ]
 Clip = Annotated[str | None, typer.Option("--clip", metavar="C", help="mini, a name on the hub or a folder.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -161,6 +164,12 @@ Grid = Annotated[
 Exact = Annotated[
     bool, typer.Option("--exact", rich_help_panel=_PROPOSAL, help="Exactly segment-anything's masks; slower.")
 ]
+Ask = Annotated[
+    bool,
+    typer.Option(
+        "--ask", rich_help_panel=_PROPOSAL, help="Let SAM 3 find just what the prompts say, not everything."
+    ),
+]
 
 
 def contrast(limits: Pair, percentiles: Pair) -> Contrast:
@@ -186,9 +195,11 @@ def filters(*, paper: bool, drop_touching_edge: bool, keep_background: bool, **r
     return replace(base, touching_edge=not drop_touching_edge, background=keep_background, **_given(**ranges))
 
 
-def proposals(*, grid: bool, exact: bool, **thresholds: Any) -> dict[str, Any]:
+def proposals(
+    *, grid: bool, exact: bool, texts: tuple[str, ...] | None = None, **thresholds: Any
+) -> dict[str, Any]:
     """Check the changes to a model's own proposal settings."""
-    changes = _given(prompts="grid" if grid else None, exact=exact or None, **thresholds)
+    changes = _given(prompts="grid" if grid else None, exact=exact or None, texts=texts, **thresholds)
     ProposalSettings(**changes)
     return changes
 

@@ -55,6 +55,7 @@ def segment(
     min_area: o.MinArea = None,
     grid: o.Grid = False,
     exact: o.Exact = False,
+    ask: o.Ask = False,
 ) -> None:
     """Segment images and find what texts say.
 
@@ -84,6 +85,7 @@ def segment(
     proposals = o.proposals(
         grid=grid,
         exact=exact,
+        texts=tuple(phrase for phrases in texts.values() for phrase in phrases) if ask else None,
         points_per_side=points_per_side,
         pred_iou_thresh=pred_iou_thresh,
         stability_score_thresh=stability_score_thresh,

@@ -59,6 +59,57 @@ def build(config_class: Any, network_class: Any, folder: Path) -> tuple[Any, Any
     return config, network.float().requires_grad_(False).eval(), weights
 
 
+def from_pretrained(network_class: Any, folder: Path, config: Any = None) -> Any:
+    """Let transformers build a network, which knows how the names in older files have changed since.
+
+    Parameters
+    ----------
+    network_class : type
+        Of transformers; never one that comes with the weights.
+    folder : Path
+        With ``config.json`` and the weights.
+    config : PreTrainedConfig, optional
+        Instead of what ``config.json`` says of such a network.
+
+    Returns
+    -------
+    network
+        In evaluation mode, in float32, on the processor.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds something else, or not all of it.
+    """
+    from transformers.utils import logging
+
+    weights = find_weights(folder)
+    read_state(weights)  # says what is wrong with them
+    what = f"{network_class.__name__.removesuffix('Model')} as its config.json describes it"
+    loudness = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        network, report = network_class.from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            dtype=torch.float32,
+        )
+        problem = ", ".join(sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))[:1])
+    except Exception as error:  # what transformers makes of a damaged folder can be anything
+        problem = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise ModelError(f"{weights} is no {what} ({problem}): fetch or copy it again.") from error
+    finally:
+        logging.set_verbosity(loudness)
+        logging.enable_progress_bar()
+    if problem:
+        raise ModelError(f"{weights} is no {what} (it lacks {problem}): fetch or copy it again.")
+    return network.requires_grad_(False).eval()
+
+
 def fill(network: Any, state: dict[str, Any], path: Path, what: str) -> None:
     """Give a network its weights, all of them.
 

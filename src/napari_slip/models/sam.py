@@ -15,6 +15,7 @@ from napari_slip.errors import ModelError
 from napari_slip.models.building import find_weights
 from napari_slip.models.devices import resolve_device
 from napari_slip.models.fetching import check, place_of, sha256_of
+from napari_slip.models.layouts import as_segment_anything
 from napari_slip.models.registry import known_models
 from napari_slip.models.weights import read_state
 from napari_slip.settings import ProposalSettings
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 """Width and number of blocks of the image encoder, and the architecture of segment-anything that has them."""
+
+MOBILE = "vit_t"
+"""MobileSAM's, whose image encoder is a TinyViT."""
 
 MINI = ProposalSettings(pred_iou_thresh=0.5, stability_score_thresh=0.5)
 """What suits mini, whose predicted IoU is lower and whose masks at centres are few."""
@@ -67,9 +71,9 @@ def load_sam(
     Parameters
     ----------
     name_or_path : str or Path
-        ``"mini"``, which is part of this package; ``"vit_b"``, ``"vit_l"`` or ``"vit_h"``, which are
-        downloaded if they are not there yet; or the path of a checkpoint of one of these architectures (.pth,
-        .pt or .safetensors).
+        ``"mini"``, which is part of this package; a name of the registry such as ``"vit_b"`` or
+        ``"mobile_sam"``, which is downloaded if it is not there yet; or the path of a checkpoint of one of
+        these architectures (.pth, .pt or .safetensors), or of a folder of transformers' `SamModel`.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     progress : Progress, optional
@@ -106,8 +110,14 @@ def load_sam(
 
 def _build(state: dict[str, Tensor], path: Path) -> Sam:
     """Build the network that the shapes of `state` ask for, without first filling it with random numbers."""
+    state = as_segment_anything(state)
+    architecture = _architecture(state, path)
     with torch.device("meta"):
-        network = sam_model_registry[_architecture(state, path)]()
+        network = sam_model_registry["vit_b" if architecture == MOBILE else architecture]()
+    if architecture == MOBILE:  # all but the image encoder is as in the others
+        from napari_slip.models import tinyvit
+
+        network.image_encoder, state = tinyvit.TinyVitEncoder(), tinyvit.renamed(state)
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:
@@ -123,6 +133,8 @@ def _build(state: dict[str, Tensor], path: Path) -> Sam:
 
 
 def _architecture(state: dict[str, Tensor], path: Path) -> str:
+    if "image_encoder.patch_embed.seq.0.c.weight" in state:
+        return MOBILE
     patches = state.get("image_encoder.patch_embed.proj.weight")
     blocks = {key.split(".")[2] for key in state if key.startswith("image_encoder.blocks.")}
     shape = (patches.shape[0] if patches is not None else 0, len(blocks))
@@ -132,7 +144,7 @@ def _architecture(state: dict[str, Tensor], path: Path) -> str:
         )
         raise ModelError(
             f"{path} is of another architecture ({found}): expected a checkpoint of segment-anything's "
-            "vit_b, vit_l or vit_h."
+            "vit_b, vit_l or vit_h, or of MobileSAM."
         )
     return ARCHITECTURES[shape]
 

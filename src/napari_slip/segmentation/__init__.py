@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from napari_slip.segmentation.adopted import LabelsSegmenter
+from napari_slip.segmentation.engines import load_segmenter
 from napari_slip.segmentation.protocols import EncodedPlane, Refined, Segmenter, Tile
 from napari_slip.segmentation.segmenter import SamSegmenter
 
-__all__ = ["EncodedPlane", "Refined", "SamSegmenter", "Segmenter", "Tile"]
+__all__ = [
+    "EncodedPlane",
+    "LabelsSegmenter",
+    "Refined",
+    "SamSegmenter",
+    "Segmenter",
+    "Tile",
+    "load_segmenter",
+]

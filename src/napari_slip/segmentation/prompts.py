@@ -1,4 +1,4 @@
-"""Where to ask on a grid."""
+"""Where to ask on a grid, and what not to ask."""
 
 from __future__ import annotations
 
@@ -6,10 +6,27 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_slip.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_slip.segmentation.protocols import Tile
+    from napari_slip.settings import ProposalSettings
+
+
+def refuse_texts(settings: ProposalSettings, name: str) -> None:
+    """Say that a model cannot be asked by texts, if it is.
+
+    Raises
+    ------
+    InputError
+    """
+    if settings.texts:
+        raise InputError(
+            f"{name} cannot be asked for {settings.texts[0]!r}: it finds everything, and CLIP compares it "
+            "with texts; to ask by texts choose SAM 3, or leave the texts out."
+        )
 
 
 def grid(tile: Tile, per_side: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_slip.models.memory import in_chunks
 from napari_slip.models.mini.sam import MiniSam
@@ -76,21 +76,71 @@ class TileProposal:
         if self.centres is not None and isinstance(network, MiniSam):
             found = Windows(network, self.tile, judge).ask(self.centres, step)
         else:
-            found = []
-            ask = _Asker(Decoder(network, self.tile), judge, found, step)
-            points, size = grid(self.tile, settings.points_per_side), chunk_size(network)
-            if settings.exact or settings.prompts == "grid":
-                in_chunks(points, size, ask)
-            else:
-                _ask_adaptively(points, settings.points_per_side, size, ask, logits_side / side)
+            decoder, scale = Decoder(network, self.tile), logits_side / side
+            found = ask_everywhere(decoder, judge, self.tile, chunk_size(network), scale, step)
         return suppress(found, settings.box_nms_thresh)
+
+
+class Answer(Protocol):
+    """What a decoder says of P points."""
+
+    @property
+    def iou(self) -> Tensor:
+        """(P, M) predicted IoUs of the masks at each point."""
+
+    def logits(self, wanted: Tensor) -> Tensor:
+        """Make the masks that are wanted, (P, M) bool, as (N, h, w) logits."""
+
+
+def ask_everywhere(
+    decoder: Callable[[Tensor], Answer],
+    judge: Judge,
+    tile: Tile,
+    size: int,
+    scale: float,
+    step: Callable[[int], None],
+) -> list[Candidate]:
+    """Ask a decoder all over a tile, on the judge's terms.
+
+    Parameters
+    ----------
+    decoder : callable
+        Takes (P, 2) points, XY in model pixels.
+    judge : Judge
+        Of the same tile; its settings say where to ask.
+    tile : Tile
+        Encoded for the decoder.
+    size : int
+        Points at once.
+    scale : float
+        Logits per model pixel.
+    step : callable
+        Called with the number of prompts that have just been done.
+
+    Returns
+    -------
+    list of Candidate
+        Those that pass, with duplicates.
+    """
+    found: list[Candidate] = []
+    ask, settings = _Asker(decoder, judge, found, step), judge.settings
+    points = grid(tile, settings.points_per_side)
+    if settings.exact or settings.prompts == "grid":
+        in_chunks(points, size, ask)
+    else:
+        _ask_adaptively(points, settings.points_per_side, size, ask, scale)
+    return found
 
 
 class _Asker:
     """Asks at points and collects what passes."""
 
     def __init__(
-        self, decoder: Decoder, judge: Judge, found: list[Candidate], step: Callable[[int], None]
+        self,
+        decoder: Callable[[Tensor], Answer],
+        judge: Judge,
+        found: list[Candidate],
+        step: Callable[[int], None],
     ) -> None:
         self.decoder = decoder
         self.judge = judge

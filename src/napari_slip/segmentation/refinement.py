@@ -123,8 +123,20 @@ class Refiner:
         if isinstance(self.network, MiniSam):
             part, iou = _decode_window(self.network, tile, prompt, several)
         else:
-            part, iou = _decode(self.network, tile, prompt, several)
+            part, iou = self._decode(tile, prompt, several)
         return self._place(part, iou, tile)
+
+    def _decode(self, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
+        network = self.network
+        sparse, dense = network.prompt_encoder(points=prompt.points, boxes=prompt.box, masks=prompt.mask)
+        logits, iou = network.mask_decoder.predict_masks(
+            image_embeddings=tile.embedding,
+            image_pe=network.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+        )
+        best = _best(iou[0], several)
+        return Part(logits[0, best], (0, 0)), float(iou[0, best])
 
     def _tile(self, extent: tuple[float, float, float, float]) -> Tile:
         """Choose the finest tile that holds what was pointed at, best in its middle."""
@@ -171,18 +183,6 @@ class Refiner:
         levels = (values - threshold).float().cpu().numpy()
         whole[y : y + values.shape[0], x : x + values.shape[1]] = levels > 0
         return Refined(whole, min(max(iou, 0.0), 1.0), stability, levels, (x, y))
-
-
-def _decode(network: Sam, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
-    sparse, dense = network.prompt_encoder(points=prompt.points, boxes=prompt.box, masks=prompt.mask)
-    logits, iou = network.mask_decoder.predict_masks(
-        image_embeddings=tile.embedding,
-        image_pe=network.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense,
-    )
-    best = _best(iou[0], several)
-    return Part(logits[0, best], (0, 0)), float(iou[0, best])
 
 
 def _decode_window(network: MiniSam, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:

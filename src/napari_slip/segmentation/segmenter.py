@@ -12,6 +12,7 @@ from napari_slip.segmentation.clicks import Clicks
 from napari_slip.segmentation.description import describe
 from napari_slip.segmentation.merging import merge
 from napari_slip.segmentation.planes import encode_plane
+from napari_slip.segmentation.prompts import refuse_texts
 from napari_slip.segmentation.proposing import TileProposal
 from napari_slip.segmentation.refinement import Refiner
 
@@ -38,6 +39,9 @@ class SamSegmenter:
     loaded : LoadedSam
         From `napari_slip.models.load_sam`.
     """
+
+    refiner = Refiner
+    asked_by_texts = False
 
     def __init__(self, loaded: LoadedSam) -> None:
         self.network = loaded.network
@@ -79,7 +83,14 @@ class SamSegmenter:
         -------
         Segments
             Best first by predicted IoU, without embeddings.
+
+        Raises
+        ------
+        InputError
+            If the settings ask for texts.
         """
+        if not self.asked_by_texts:
+            refuse_texts(settings, self.name)
         return self._sparing(lambda: self._propose(self._here(plane), settings, progress))
 
     @torch.inference_mode()
@@ -117,7 +128,7 @@ class SamSegmenter:
             If nothing is given, or not in these shapes.
         """
         clicks = Clicks.check(plane.shape, points, point_labels, box, mask)
-        return self._sparing(lambda: Refiner(self.network, self._here(plane)).refine(clicks))
+        return self._sparing(lambda: self.refiner(self.network, self._here(plane)).refine(clicks))
 
     def _propose(self, plane: EncodedPlane, settings: ProposalSettings, progress: Progress) -> Segments:
         if settings.exact and not plane.exact:
