@@ -153,13 +153,14 @@ def test_a_stack_is_annotated_plane_by_plane(viewer, engine, qtbot):
     viewer.dims.set_point(0, 0)
     ask(dock, "red", qtbot)
     segments, matches = ours(dock)
-    assert matches.data.shape == (1, 96, 128) and matches.data[0, 20, 20]
+    assert matches.data.shape == (3, 96, 128)
+    assert matches.data[0, 20, 20] and not matches.data[1].any()
     viewer.dims.set_point(0, 5)
-    assert not matches.data.any()
     ask(dock, "red", qtbot)
-    assert matches.data[0, 75, 20]
+    assert matches.data[1, 75, 20]
     assert engine.sam.encoded == 2
-    np.testing.assert_allclose(matches.data_to_world((0, 0, 0)), (5, 0, 0))
+    np.testing.assert_allclose(segments.data_to_world((0, 0, 0)), (5, 0, 0))
+    np.testing.assert_allclose(matches.data_to_world((1, 0, 0)), (5, 0, 0))
     viewer.dims.set_point(0, 0)
     assert matches.data[0, 20, 20] and segments.data[0, 20, 60]
     np.testing.assert_allclose(segments.data_to_world((0, 0, 0)), (0, 0, 0))

@@ -16,6 +16,9 @@ STEPS = {
     "prompts": "SAM asks for masks",
     "crops": "CLIP looks at segments",
     "text": "CLIP reads the text",
+    "planes": "Planes of the stack",
+    "cluster": "Starting the cluster",
+    "link": "Linking objects",
 }
 
 

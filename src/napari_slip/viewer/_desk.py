@@ -22,6 +22,7 @@ from napari_slip.viewer._memory import Memory
 from napari_slip.viewer._qt import timer
 from napari_slip.viewer._regions import Region, drawn, visible
 from napari_slip.viewer._runner import Runner
+from napari_slip.viewer._scan import Scan
 from napari_slip.viewer._sheet import Sheet
 from napari_slip.viewer._source import locate, take
 
@@ -92,6 +93,7 @@ class Desk(QObject):
     classes_changed = Signal()
     vocabulary_changed = Signal(object)
     """Words that the model knows, where it has a list of them."""
+    landed = Signal(object, object)  # a sheet and what a run has brought for its plane on screen
     said = Signal(str)
 
     def __init__(
@@ -105,6 +107,7 @@ class Desk(QObject):
         self.runner = Runner(self)
         self.decisions = Decisions(self)
         self.class_changes = ClassChanges(self)
+        self.scan = Scan(self)
         self.sheet: Sheet | None = None
         self.correction = Correction(self)
         self.ticked: set[str] = {c.name for c in self.memory.classes}
@@ -231,6 +234,7 @@ class Desk(QObject):
 
     def _start(self, sheet: Sheet, text: str = "") -> None:
         """Hand a run to the worker; the text becomes a class when the run has landed."""
+        self.scan.give_way()
         sheet.absorb()
         classes = sheet.workspace.session.classes
         name = next((c.name for c in classes if text in (c.name, *c.phrases)), text)
@@ -282,6 +286,7 @@ class Desk(QObject):
         self.vocabulary_changed.emit(outcome.slip.encoder.card.vocabulary or ())
         self._tell(sheet)
         self.classes_changed.emit()
+        self.landed.emit(sheet, outcome)
 
     def _tell(self, sheet: Sheet) -> None:
         work = sheet.workspace
@@ -356,6 +361,7 @@ class Desk(QObject):
         try:
             place = locate(self.viewer, image, self.sheet.place.channel_axis)
         except InputError:
+            self.sheet.turn_to_volume()
             return
         if (place.axes, place.shape) != (self.sheet.place.axes, self.sheet.place.shape):
             self.choose(image)

@@ -34,6 +34,7 @@ from napari_slip.viewer._pointer import Pointer
 from napari_slip.viewer._prompt import PromptLine
 from napari_slip.viewer._qt import main_window, present
 from napari_slip.viewer._source_panel import SourcePanel
+from napari_slip.viewer._stack_panel import StackPanel
 from napari_slip.viewer._table import ResultTable
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class SlipDock(QWidget):
         self.filters = FilterPanel(desk)
         self.results = ResultTable(desk)
         self.correct = CorrectPanel(desk)
+        self.stack = StackPanel(desk)
         self.sections: dict[str, QCollapsible] = {}
         self._pointer = Pointer(desk)
         self._window: QMainWindow | None = None
@@ -133,6 +135,7 @@ class SlipDock(QWidget):
             ("Correct", self.correct, False),
             ("Classes", self.classes, True),
             ("Filters", self.filters, True),
+            ("Stack", self.stack, True),
             ("What is segmented", self.source, False),
             ("Model", self.model, False),
             ("Keys", _table_of_keys(), False),

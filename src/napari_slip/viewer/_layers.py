@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
+
+from napari_slip.viewer._volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,6 +62,8 @@ class ResultLayers:
         self._layers: dict[Role, Labels] = {}
         self._places: dict[Role, Place] = {}
         self._colours: dict[Role, Colours] = {}
+        self._volume: Volume | None = None
+        self._painted: set[tuple[int, ...]] = set()
 
     def get(self, role: Role) -> Labels | None:
         """Return our layer, if it is in the viewer."""
@@ -101,11 +107,22 @@ class ResultLayers:
             layer.contour = width
 
     def show_matches(
-        self, picture: NDArray[np.uint32], place: Place, colours: Mapping[int, tuple[float, ...]], free: int
+        self,
+        picture: NDArray[np.uint32],
+        place: Place,
+        colours: Mapping[int, tuple[float, ...]],
+        free: int,
+        others: Mapping[tuple[int, ...], NDArray[np.uint32]] | None = None,
     ) -> Labels:
-        """Show the Objects of a plane in their colours; the brush paints with the id `free`."""
+        """Show the Objects of a plane in their colours; the brush paints with the id `free`.
+
+        Of a stack the layer holds all planes; `others` are those whose Objects have changed, too.
+        """
         new = self.get("matches") is None
-        layer = self._put("matches", picture, place, free)
+        if place.steps:
+            layer = self._put_planes({**(others or {}), place.index: picture}, place)
+        else:
+            layer = self._put("matches", picture, place, free)
         if new:
             layer.contour = _outline(layer)
         painted: Colours = {None: PLAIN, 0: CLEAR}
@@ -129,6 +146,45 @@ class ResultLayers:
         self._viewer.layers.append(layer)
         self._viewer.layers.selection.active = active
         return layer
+
+    def painted(self, shape: tuple[int, int]) -> dict[tuple[int, ...], NDArray[np.uint32]]:
+        """Return the planes of the matches layer that may have been painted on, as they are now."""
+        layer, place = self.get("matches"), self._places.get("matches")
+        if layer is None or place is None or place.shape != shape:
+            return {}
+        if not place.steps:
+            same = np.size(layer.data) == np.prod(shape)
+            return {place.index: np.asarray(layer.data).reshape(shape)} if same else {}
+        if self._volume is None or layer.data is not self._volume.array:  # somebody has put in other data
+            return {}
+        touched, self._painted = self._painted | {place.index}, set()
+        return {index: self._volume.read(index) for index in sorted(touched)}
+
+    def _put_planes(self, pictures: Mapping[tuple[int, ...], NDArray[np.uint32]], place: Place) -> Labels:
+        """Write planes into the layer of a whole stack."""
+        layer = self.get("matches")
+        if self._volume is None or layer is None:
+            ours = layer is not None and layer.data.shape == Volume.shape_of(place)
+            self._volume = Volume(place, layer.data if ours and layer is not None else None)
+        changed = [index for index, picture in pictures.items() if self._volume.write(index, picture)]
+        if layer is None:
+            layer = self._add("matches", self._volume.array, replace(place, index=(0,) * len(place.index)))
+            layer.events.paint.connect(self._note_stroke)
+        elif layer.data is not self._volume.array:  # of a wider type now, or of another program
+            layer.data = self._volume.array
+        elif place.index in changed or self._viewer.dims.ndisplay == 3:
+            layer.refresh()
+        self._places["matches"] = place
+        return layer
+
+    def _note_stroke(self, event: Any) -> None:
+        """Remember which planes a stroke has touched."""
+        place = self._places.get("matches")
+        if place is None:
+            return
+        for indices, *_ in event.value:  # along each axis an array, a number or a slice
+            steps = [np.unique(np.arange(place.full[axis])[indices[axis]]) for axis in place.step_axes]
+            self._painted |= {tuple(map(int, index)) for index in product(*steps)}
 
     def _put(self, role: Role, picture: NDArray[np.uint32], place: Place, most: int = 0) -> Labels:
         data = _narrow(place.lift(picture), most)
@@ -166,7 +222,8 @@ class ResultLayers:
 
 def _outline(layer: Labels) -> int:
     """Choose the width of outlines; none on large planes, where napari takes a second to find them."""
-    return 2 if layer.data.size < 500_000 else 1 if layer.data.size < 1_500_000 else 0
+    size = np.prod(sorted(layer.data.shape)[-2:])
+    return 2 if size < 500_000 else 1 if size < 1_500_000 else 0
 
 
 def _narrow(picture: NDArray[Any], most: int = 0) -> NDArray[Any]:

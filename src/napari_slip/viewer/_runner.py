@@ -75,6 +75,11 @@ class Runner(QObject):
         self._timer.start()
         self._enter("running")
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether another piece of work waits for the end of this one."""
+        return self._next is not None
+
     def cancel(self) -> None:
         """Bar the result and stop the work at its next step; the dock is free at once or soon after."""
         if self._job is None:

@@ -54,6 +54,7 @@ class Sheet:
         self.key = key
         self.contour = False
         self._preview: Labels | None = None
+        self._drawn: dict[tuple[int, ...], list[Object]] = {}
         self.opened = opened
         self.workspace = Workspace(opened.session)
         self.workspace.plane = place.index
@@ -92,12 +93,10 @@ class Sheet:
 
     def absorb(self) -> None:
         """Take over what a person has painted into the matches layer."""
-        layer, drawn_for = self.layers.get("matches"), self.layers.place("matches")
         session = self.workspace.session
-        if layer is None or drawn_for is None or np.size(layer.data) != np.prod(session.shape):
-            return
         name = self.workspace.active if self.workspace.active in session.classes else None
-        session.absorb(np.asarray(layer.data).reshape(session.shape), drawn_for.index, class_name=name)
+        for plane, picture in self.layers.painted(session.shape).items():
+            session.absorb(picture, plane, class_name=name)
 
     def highlight(self) -> None:
         """Let the matches stand out of the segments."""
@@ -110,6 +109,12 @@ class Sheet:
             scored=work.match is not None or work.like is not None,
             contour=self.contour,
         )
+
+    def turn_to_volume(self) -> None:
+        """Show the Objects of all planes in their colours: the viewer draws the whole stack."""
+        if self.layers.get("matches") is not None:
+            self.absorb()
+            self._draw_objects()
 
     def bring_back(self) -> None:
         """Make the layers that are not there: at first, and after a person has removed them."""
@@ -125,13 +130,26 @@ class Sheet:
     def _draw_objects(self) -> None:
         """Show the Objects of the plane in their classes' colours."""
         session, plane = self.workspace.session, self.workspace.plane
-        here = [o for o in session.objects.values() if o.plane == plane]
-        if not self.alive or (not here and self.layers.get("matches") is None):
+        by_plane: dict[tuple[int, ...], list[Object]] = {}
+        for thing in session.objects.values():
+            by_plane.setdefault(thing.plane, []).append(thing)
+        new = self.layers.get("matches") is None
+        if not self.alive or (new and not by_plane):
             return
+        if new:
+            self._drawn = {}
+        here = by_plane.get(plane, [])
+        others = {
+            index: session.picture(index)
+            for index in {*by_plane, *self._drawn} - {plane}
+            if not _same(by_plane.get(index, []), self._drawn.get(index, []))
+        }
+        self._drawn = by_plane
         by_class = {c.name: rgb(c.colour) for c in session.classes}
-        colours = {o.label: (*by_class[o.class_name], STRENGTH[o.status]) for o in here}
+        seen = session.objects.values() if self.viewer.dims.ndisplay == 3 else here
+        colours = {o.label: (*by_class[o.class_name], STRENGTH[o.status]) for o in seen}
         free = 1 + max(session.objects, default=0)
-        layer = self.layers.show_matches(session.picture(plane), self.place, colours, free)
+        layer = self.layers.show_matches(session.picture(plane), self.place, colours, free, others)
         self.drawn.emit(layer)
 
     def label_at(self, role: Role, position: Any) -> int:
@@ -150,14 +168,17 @@ class Sheet:
 
     def go_to(self, thing: Object) -> None:
         """Turn to the plane of an object, and bring it into the field of view."""
-        if thing.plane != self.place.index:
-            world = replace(self.place, index=thing.plane).to_world(self.image, np.zeros(2))
-            missing = self.viewer.dims.ndim - len(world)
-            for axis, value in enumerate(world):
-                if axis + missing not in self.viewer.dims.displayed:
-                    self.viewer.dims.set_point(axis + missing, value)
+        self.go_to_plane(thing.plane)
         rows, columns = thing.window
         self._centre(np.array([(rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2]))
+
+    def go_to_plane(self, index: tuple[int, ...]) -> None:
+        """Turn the viewer to a plane of the stack."""
+        world = replace(self.place, index=index).to_world(self.image, np.zeros(2))
+        missing = self.viewer.dims.ndim - len(world)
+        for axis, here, wanted in zip(self.place.step_axes, self.place.index, index, strict=True):
+            if here != wanted:
+                self.viewer.dims.set_point(axis + missing, float(world[axis]))
 
     def show_preview(self, edit: Edit | None) -> None:
         """Show what would become of objects, or put it away."""
@@ -210,6 +231,11 @@ class Sheet:
             on_screen = [world[axis - missing] for axis in self.viewer.dims.displayed]
             camera = self.viewer.scene.camera
             camera.center = (*camera.center[:-2], *on_screen)
+
+
+def _same(ones: list[Object], others: list[Object]) -> bool:
+    """Whether these are the very same Objects."""
+    return len(ones) == len(others) and all(a is b for a, b in zip(ones, others, strict=True))
 
 
 def rgb(colour: str) -> tuple[float, float, float]:

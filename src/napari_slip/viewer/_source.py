@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from napari.utils.transforms import Affine
 from napari_slip.errors import InputError
 from napari_slip.images import to_rgb
 from napari_slip.settings import Contrast
+from napari_slip.stacks import plane_key
 from napari_slip.viewer._regions import Region
 
 if TYPE_CHECKING:
@@ -49,9 +50,18 @@ class Place:
     @property
     def key(self) -> tuple[int | slice, ...]:
         """What to index the layer's data with."""
-        steps = iter(self.index)
+        return plane_key(len(self.full), self.axes, self.channel_axis, self.index)
+
+    @property
+    def step_axes(self) -> tuple[int, ...]:
+        """The layer's axes along which its planes lie."""
         whole = (*self.axes, self.channel_axis)
-        return tuple(slice(None) if axis in whole else next(steps) for axis in range(len(self.full)))
+        return tuple(axis for axis in range(len(self.full)) if axis not in whole)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Planes along each of them."""
+        return tuple(self.full[axis] for axis in self.step_axes)
 
     @property
     def plane_channel_axis(self) -> int | None:
@@ -141,7 +151,14 @@ class Snapshot:
     @property
     def lazy(self) -> bool:
         """Whether some of the pixels have yet to be read."""
-        return not all(isinstance(array, _Plane) for array in self.data)
+        return not all(isinstance(array, _Plane | _Memory) for array in self.data)
+
+    def of_stack(self, layers: Sequence[Image]) -> Snapshot:
+        """Return what reads any plane of these layers; those in memory are copied when their turn comes."""
+        kept = (layer_data(layer) for layer in layers)
+        return replace(
+            self, data=tuple(_Memory(data) if isinstance(data, np.ndarray) else data for data in kept)
+        )
 
     def read(self) -> tuple[NDArray[Any], ...]:
         """Read the pixels; for the worker, because lazy arrays may take their time.
@@ -263,6 +280,16 @@ def _kept(data: Any, place: Place) -> Any:
     if not isinstance(data, np.ndarray):
         return data
     return _Plane(data[place.key].copy())
+
+
+class _Memory:
+    """A whole array in memory, of which planes are copied while its owner may be editing it."""
+
+    def __init__(self, pixels: NDArray[Any]) -> None:
+        self.pixels = pixels
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        return self.pixels[key].copy()
 
 
 class _Plane:

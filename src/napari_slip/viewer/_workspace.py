@@ -96,6 +96,8 @@ class Workspace:
         plane = outcome.request.snapshot.place.index
         before = self._outcomes.pop(plane, None)
         self._outcomes[plane] = outcome
+        if self.plane in self._outcomes:  # the one on screen is the last to be let go
+            self._outcomes.move_to_end(self.plane)
         while len(self._outcomes) > PLANES:
             self._outcomes.popitem(last=False)
         if outcome.match is not None:

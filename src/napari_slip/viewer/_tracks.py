@@ -1,0 +1,85 @@
+"""Linked objects as napari's tracks, with a table of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Tracks
+
+from napari_slip.errors import InputError
+from napari_slip.viewer._layers import OURS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_slip.viewer._sheet import Sheet
+
+
+def tracks_table(sheet: Sheet) -> pd.DataFrame:
+    """Return one row for each object that is part of a track: track, plane, centre of mass, class, area."""
+    rows = []
+    for thing in sheet.workspace.session.objects.values():
+        if thing.track is None or thing.status == "rejected":
+            continue
+        inside_rows, inside_columns = np.nonzero(thing.crop)
+        x, y = thing.origin
+        rows.append(
+            (thing.track, *thing.plane, y + inside_rows.mean(), x + inside_columns.mean())
+            + (thing.class_name, thing.area)
+        )
+    steps = [f"axis {axis}" for axis in sheet.place.step_axes]
+    table = pd.DataFrame(rows, columns=["track", *steps, "y", "x", "class", "area"])
+    return table.sort_values(["track", *steps], ignore_index=True)
+
+
+def show_tracks(sheet: Sheet, axis: int, parents: Mapping[int, int]) -> Tracks:
+    """Show the tracks of an image as a layer, in place of the one that is there.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The image.
+    axis : int
+        Which of the axes along which the planes lie was linked.
+    parents : mapping of int to int
+        From a track that began with a division to the one that it came from.
+
+    Raises
+    ------
+    InputError
+        If napari cannot show them: it takes the first axis for the time, and no channels.
+    """
+    place, table = sheet.place, tracks_table(sheet)
+    if table.empty:
+        raise InputError("There are no tracks yet: link the objects of several planes first.")
+    if (
+        axis
+        or place.step_axes[:1] != (0,)
+        or place.channel_axis is not None
+        or place.axes[1] != len(place.full) - 1
+    ):
+        raise InputError(
+            "napari draws tracks over the first axis only, of layers without an axis of channels."
+        )
+    data = table.drop(columns=["class", "area"]).to_numpy(float)
+    known = set(table["track"])
+    graph = {child: [parent] for child, parent in parents.items() if child in known and parent in known}
+    image = sheet.image
+    mark = ("tracks", image.unique_id)
+    for layer in [layer for layer in sheet.viewer.layers if layer.metadata.get(OURS) == mark]:
+        sheet.viewer.layers.remove(layer)
+    options: dict[str, Any] = {"units": image.units, "axis_labels": image.axis_labels}
+    made = Tracks(
+        data,
+        graph=graph,
+        features=table[["track", "class", "area"]].rename(columns={"track": "number"}),
+        name=f"{image.name} tracks",
+        scale=image.scale,
+        translate=image.translate,
+        metadata={OURS: mark},
+        **options,
+    )
+    sheet.viewer.add_layer(made)
+    return made
