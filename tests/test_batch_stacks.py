@@ -232,7 +232,8 @@ def test_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path)
     Image.fromarray(spots()).save(tmp_path / "c.png")
     named.append(str(tmp_path / "c.png"))
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload([__name__])
+    # what a run imports on its way is there already, so that the blows fall on work and not on imports
+    processes.set_forkserver_preload([__name__, "zarr", "ome_zarr.writer"])
     rng = np.random.default_rng(0)
 
     def start(out):
