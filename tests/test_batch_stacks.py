@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -227,12 +228,14 @@ def _run_in_a_process(named, out):
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
+def test_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
     named = [str(write_series(tmp_path / f"{name}.tif", n)) for name, n in (("a", 8), ("b", 5))]
     Image.fromarray(spots()).save(tmp_path / "c.png")
     named.append(str(tmp_path / "c.png"))
     processes = multiprocessing.get_context("forkserver")
-    # what a run imports on its way is there already, so that the blows fall on work and not on imports
+    # what a run imports on its way is there already, so that the blows fall on work and not on imports; the
+    # process that has it there finds it only by the environment
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     processes.set_forkserver_preload([__name__, "zarr", "ome_zarr.writer"])
     rng = np.random.default_rng(0)
 

@@ -115,7 +115,8 @@ class Cluster:
                     return
                 progress.check()
                 try:
-                    ready = wait(list(running), timeout=WAIT_S, return_when="FIRST_COMPLETED").done
+                    with self.client.as_current():  # which is nobody's default
+                        ready = wait(list(running), timeout=WAIT_S, return_when="FIRST_COMPLETED").done
                 except (Waiting, TimeoutError):
                     continue
                 for future in ready:
