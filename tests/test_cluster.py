@@ -47,5 +47,5 @@ def test_two_workers_load_the_models_once_each_and_a_lost_one_costs_only_its_pla
 
 def test_a_scheduler_that_is_not_there_ends_in_a_sentence(monkeypatch):
     monkeypatch.setattr("napari_slip.batch.cluster.PATIENCE_S", 1)
-    with pytest.raises(InputError, match="no dask scheduler at tcp://127.0.0.1:1"):
+    with pytest.raises(InputError, match=r"no dask scheduler at tcp://127\.0\.0\.1:1"):
         Cluster(scheduler="tcp://127.0.0.1:1")
