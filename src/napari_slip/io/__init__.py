@@ -14,6 +14,7 @@ from napari_slip.io.provenance import (
     Provenance,
     RunSettings,
     current_versions,
+    finite,
     read_provenance,
     write_provenance,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "draw_overlay",
     "export_session",
     "file_hash",
+    "finite",
     "import_session",
     "is_ome_zarr",
     "open_stack",

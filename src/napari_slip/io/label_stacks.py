@@ -63,6 +63,7 @@ def write_label_stack(path: Path, session: Session, planes: tuple[int, ...] | No
                 part,
                 pictures,
                 compression="zlib",
+                photometric="minisblack",
                 metadata={"axes": axes, "Info": info},
                 software="napari-slip",
             )

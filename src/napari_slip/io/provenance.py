@@ -166,7 +166,7 @@ def current_versions() -> dict[str, str]:
 
 def write_provenance(path: Path, provenance: Provenance) -> None:
     """Write a provenance file, whole or not at all, in place of what `path` held before."""
-    values = _finite(asdict(provenance))
+    values = finite(asdict(provenance))
     text = json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False)
     if any("\ud800" <= character <= "\udfff" for character in text):  # a file's name that is no text
         text = json.dumps(values, indent=2, allow_nan=False)
@@ -215,17 +215,17 @@ def _from_dict(values: dict[str, Any]) -> Provenance:
     return Provenance(**{**values, "images": images, "models": models, "settings": settings})
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON has no infinity, so the text "inf" stands for it."""
     if isinstance(value, dict):
-        return {name: _finite(v) for name, v in value.items()}
+        return {name: finite(v) for name, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _infinite(values: dict[str, Any]) -> dict[str, Any]:
-    """Undo `_finite` where numbers stand, which is in the settings alone; a prompt may well be "inf"."""
+    """Undo `finite` where numbers stand, which is in the settings alone; a prompt may well be "inf"."""
     settings = {
         group: {name: _number(v) for name, v in inner.items()} for group, inner in values["settings"].items()
     }

@@ -9,6 +9,7 @@ large all around.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_slip.segmentation.protocols import Refined
+    from napari_slip.objects import Pointing
+    from napari_slip.segmentation.protocols import EncodedPlane, Refined, Segmenter
 
     Click = tuple[float, float, int]
 
@@ -31,6 +33,52 @@ WIDE, NARROWING = 3.0, 0.5
 
 BESIDE = 0.25
 """How far from the outline a click still moves all of it, in square roots of the mask's area."""
+
+
+def one_more(
+    segmenter: Segmenter,
+    plane: EncodedPlane,
+    before: NDArray[np.bool_] | None,
+    pointing: Pointing,
+    number: int,
+) -> NDArray[np.bool_]:
+    """Return a mask after the last of its clicks, or after its box if there are none.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Has encoded the plane.
+    plane : EncodedPlane
+        What is clicked at.
+    before : (H, W) bool array, optional
+        The mask that was clicked at; None or empty if there is none yet.
+    pointing : Pointing
+        All clicks so far, the new one last.
+    number : int
+        How many clicks have corrected the mask, this one included.
+    """
+    if not pointing.points:
+        assert pointing.box is not None
+        return segmenter.refine(plane, box=np.array(pointing.box)).mask
+    points = np.array([(x, y) for x, y, _ in pointing.points])
+    signs = np.array([sign for *_, sign in pointing.points])
+    answer = segmenter.refine(plane, points=points, point_labels=signs)
+    if before is None or not before.any():
+        return answer.mask
+    return correct(before, answer, pointing.points, number)
+
+
+def again(
+    segmenter: Segmenter, plane: EncodedPlane, start: NDArray[np.bool_] | None, pointing: Pointing
+) -> NDArray[np.bool_]:
+    """Return a mask after all clicks, one after the other: what a person sees who has moved one of them."""
+    mask = start
+    if pointing.box is not None:
+        mask = one_more(segmenter, plane, None, replace(pointing, points=()), 0)
+    began = mask is None or not mask.any()
+    for n in range(1, len(pointing.points) + 1):
+        mask = one_more(segmenter, plane, mask, replace(pointing, points=pointing.points[:n]), n - began)
+    return np.zeros(plane.shape, bool) if mask is None else mask
 
 
 def correct(

@@ -11,10 +11,11 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_slip.errors import InputError, SlipError
 from napari_slip.objects import Object, Pointing
+from napari_slip.segmentation.correcting import again, one_more
 from napari_slip.session import Edit, editing
 from napari_slip.viewer._marks import Marks
 from napari_slip.viewer._qt import timer
-from napari_slip.viewer._refining import Eye, again, one_more, scored
+from napari_slip.viewer._refining import Eye, scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -294,8 +295,8 @@ class Correction(QObject):
         def work(progress: Progress) -> NDArray[np.bool_]:
             slip, plane = self._eye.look(snapshot, model, progress)
             if every:
-                return again(slip, plane, start, pointing)
-            return one_more(slip, plane, before, pointing, corrected)
+                return again(slip.segmenter, plane, start, pointing)
+            return one_more(slip.segmenter, plane, before, pointing, corrected)
 
         self._busy = True
         self._desk.runner.submit(work, lambda mask: self._refined(sheet, thing, mask, pointing))

@@ -28,6 +28,7 @@ from napari_slip.viewer._chooser import LayerChooser
 from napari_slip.viewer._class_panel import ClassPanel
 from napari_slip.viewer._correct_panel import CorrectPanel
 from napari_slip.viewer._desk import Desk
+from napari_slip.viewer._files_panel import FilesPanel
 from napari_slip.viewer._filters import FilterPanel, RulePanel
 from napari_slip.viewer._model_panel import ModelPanel
 from napari_slip.viewer._pointer import Pointer
@@ -73,6 +74,7 @@ class SlipDock(QWidget):
         self.results = ResultTable(desk)
         self.correct = CorrectPanel(desk)
         self.stack = StackPanel(desk)
+        self.files = FilesPanel(desk)
         self.sections: dict[str, QCollapsible] = {}
         self._pointer = Pointer(desk)
         self._window: QMainWindow | None = None
@@ -138,6 +140,7 @@ class SlipDock(QWidget):
             ("Stack", self.stack, True),
             ("What is segmented", self.source, False),
             ("Model", self.model, False),
+            ("Files", self.files, False),
             ("Keys", _table_of_keys(), False),
         ):
             column.addWidget(self._section(title, panel, is_open))

@@ -1,4 +1,4 @@
-"""The worker's side of a correction: masks from clicks on an encoded plane, and new scores. No Qt."""
+"""The worker's side of a correction: planes kept encoded for clicks, and new scores. No Qt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_slip.segmentation.correcting import correct
 from napari_slip.segments import PackedMasks
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_slip.objects import Object, Pointing
+    from napari_slip.objects import Object
     from napari_slip.pipeline import Slip
     from napari_slip.progress import Progress
     from napari_slip.segmentation import EncodedPlane
@@ -53,50 +52,6 @@ class Eye:
         self._seen.move_to_end(key)
         _, slip, plane = self._seen[key]
         return slip, plane
-
-
-def one_more(
-    slip: Slip, plane: EncodedPlane, before: NDArray[np.bool_] | None, pointing: Pointing, number: int
-) -> NDArray[np.bool_]:
-    """Return a mask after the last of its clicks, or after its box if there are none.
-
-    Parameters
-    ----------
-    slip : Slip
-        Has the SAM.
-    plane : EncodedPlane
-        What is clicked at.
-    before : (H, W) bool array, optional
-        The mask that was clicked at; None or empty if there is none yet.
-    pointing : Pointing
-        All clicks so far, the new one last.
-    number : int
-        How many clicks have corrected the mask, this one included.
-    """
-    if not pointing.points:
-        assert pointing.box is not None
-        return slip.refine(plane, box=np.array(pointing.box)).mask
-    points = np.array([(x, y) for x, y, _ in pointing.points])
-    signs = np.array([sign for *_, sign in pointing.points])
-    answer = slip.refine(plane, points=points, point_labels=signs)
-    if before is None or not before.any():
-        return answer.mask
-    return correct(before, answer, pointing.points, number)
-
-
-def again(
-    slip: Slip, plane: EncodedPlane, start: NDArray[np.bool_] | None, pointing: Pointing
-) -> NDArray[np.bool_]:
-    """Return a mask after all clicks, one after the other: what a person sees who has moved one of them."""
-    from dataclasses import replace
-
-    mask = start
-    if pointing.box is not None:
-        mask = one_more(slip, plane, None, replace(pointing, points=()), 0)
-    began = mask is None or not mask.any()
-    for n in range(1, len(pointing.points) + 1):
-        mask = one_more(slip, plane, mask, replace(pointing, points=pointing.points[:n]), n - began)
-    return np.zeros(plane.shape, bool) if mask is None else mask
 
 
 def scored(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_slip.errors import InputError
 from napari_slip.filtering import select
+from napari_slip.io import finite
 from napari_slip.objects import Object
 from napari_slip.session import Edit
 from napari_slip.settings import FilterSettings, MatchSettings
@@ -100,6 +101,7 @@ class Workspace:
             self._outcomes.move_to_end(self.plane)
         while len(self._outcomes) > PLANES:
             self._outcomes.popitem(last=False)
+        self._note(outcome)
         if outcome.match is not None:
             self.session.predict(outcome.match, plane)
         if plane != self.plane:
@@ -111,6 +113,18 @@ class Workspace:
         self._select()
         (self.shown_changed if same else self.plane_changed).emit()
         self.settle()
+
+    def _note(self, outcome: Outcome) -> None:
+        """Let the session tell what it was worked with."""
+        request = outcome.request
+        self.session.settings = {
+            **self.session.settings,
+            "model": asdict(request.model),
+            "origin": dict(outcome.looked.segments.origin),
+            "negatives": list(request.negatives),
+            "match": finite(request.settings.to_dict()),
+            "filters": finite(request.filters.to_dict()),
+        }
 
     def turn_to(self, plane: tuple[int, ...]) -> None:
         """Show another plane of the stack."""

@@ -1,0 +1,130 @@
+"""Files of a person's work: what a dock writes for other programs, and what it takes in from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_slip.errors import InputError, SlipError
+from napari_slip.io import export_session, import_session
+from napari_slip.session import Session
+from napari_slip.stacks import Stack
+from napari_slip.viewer._source import layer_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Image
+
+    from napari_slip.progress import Progress
+    from napari_slip.viewer._desk import Desk
+    from napari_slip.viewer._sheet import Sheet
+    from napari_slip.viewer._source import Place
+
+
+class Exchange:
+    """Writes and reads files for the image in front of a desk.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose image it is.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def export(self, folder: Path, kinds: Iterable[str]) -> None:
+        """Write the work on the image in front, beside the window; what has the same names gives way."""
+        sheet, wanted = self._desk.sheet, list(kinds)
+        if sheet is None or not wanted:
+            self._desk.fail(
+                "There is no image to export from: choose one." if sheet is None else "Tick what is exported."
+            )
+            return
+        sheet.absorb()
+        session = Session.of(sheet.workspace.session.contents())  # the work may go on meanwhile
+        stack, stem = stack_of(sheet.image, sheet.place), stem_of(sheet.image)
+        size, unit = pixel_size(sheet)
+
+        def work(progress: Progress) -> dict[str, Path]:
+            progress("export", 0, len(wanted))
+            done: dict[str, Path] = {}
+            for n, kind in enumerate(wanted, 1):
+                done |= export_session(session, folder, stem, [kind], stack=stack, pixel_size=size, unit=unit)
+                progress("export", n, len(wanted))
+            return done
+
+        def landed(done: dict[str, Path]) -> None:
+            names = ", ".join(path.name for path in done.values())
+            self._desk.said.emit(f"Written to {folder}: {names}.")
+
+        self._desk.runner.submit(work, landed)
+
+    def take_in(self, path: Path) -> None:
+        """Add what a file holds to the work on the image in front, in one step to undo."""
+        sheet = self._desk.sheet
+        if sheet is None:
+            self._desk.fail("There is no image that the file could belong to: open one first.")
+            return
+        try:
+            sheet.absorb()
+            found = _read(path, sheet)
+            new = sheet.workspace.session.include(found)
+        except SlipError as error:
+            self._desk.fail(str(error))
+            return
+        self._desk.ticked |= {c.name for c in found.classes}
+        sheet.bring_back()
+        already = len(found.objects) - len(new)
+        rest = f"; {already} were there already" if already else ""
+        damage = f" {found.damage}" if found.damage else ""
+        self._desk.said.emit(f"{len(new)} objects from {path.name}{rest}.{damage}")
+
+
+def _read(path: Path, sheet: Sheet) -> Session:
+    try:  # of a file about several pictures, this one's objects
+        found = import_session(path, picture=Path(sheet.image.source.path or sheet.image.name).name)
+    except InputError:
+        found = import_session(path)
+    place = sheet.place
+    steps = [n for axis, n in enumerate(place.full) if axis not in (*place.axes, place.channel_axis)]
+    for o in found.objects.values():
+        if len(o.plane) != len(steps) or any(at >= n for at, n in zip(o.plane, steps, strict=False)):
+            raise InputError(
+                f"{path.name} has objects on plane {o.plane}, but {sheet.image.name!r} has "
+                f"{'x'.join(map(str, steps)) or 'one'} plane(s): it belongs to another picture."
+            )
+    return found
+
+
+def stack_of(image: Image, place: Place) -> Stack:
+    """Return a layer's planes as a stack."""
+    letters = iter("tz"[-len(place.index) :] if len(place.index) <= 2 else "abdefghijk")
+    axes = [
+        "yx"[place.axes.index(axis)]
+        if axis in place.axes
+        else "c"
+        if axis == place.channel_axis
+        else next(letters)
+        for axis in range(len(place.full))
+    ]
+    return Stack.of(layer_data(image), [*axes, *(["s"] if image.rgb else [])])
+
+
+def stem_of(image: Image) -> str:
+    """Return how the files of an image are called: as its own, or as the layer."""
+    name = Path(image.source.path).name if image.source.path else image.name
+    return name.split(".")[0].replace("/", "_").replace("\\", "_") or "image"
+
+
+def pixel_size(sheet: Sheet) -> tuple[tuple[float, float], str]:
+    """Return height and width of a pixel and their unit; ``((1, 1), "px")`` without a unit of length."""
+    image, axes = sheet.image, list(sheet.place.axes)
+    units = [image.units[axis] for axis in axes]
+    if str(units[0]) == "pixel" or units[0] != units[1]:
+        return (1.0, 1.0), "px"
+    height, width = np.asarray(image.scale, float)[axes].tolist()
+    return (height, width), f"{units[0]:~}".replace("\N{MICRO SIGN}", "u")

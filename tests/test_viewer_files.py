@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from _dock_fixtures import *  # noqa: F403
+from _fake_engine import ask, blobs
+from qtpy.QtWidgets import QFileDialog
+
+from napari_slip.io import export_session, import_session
+from napari_slip.session import Session
+from napari_slip.viewer import SlipDock
+
+
+@pytest.fixture
+def said(dock):
+    sentences = []
+    dock.desk.said.connect(sentences.append)
+    return sentences
+
+
+def session(dock):
+    return dock.desk.sheet.workspace.session
+
+
+def export(dock, folder, qtbot, *kinds):
+    for kind, box in dock.files.kinds.items():
+        box.setChecked(kind in kinds)
+    dock.files.exchange.export(folder, dock.files.ticked)
+    qtbot.waitUntil(lambda: dock.desk.runner.state == "idle", timeout=20_000)
+
+
+def test_export_writes_what_is_ticked_and_import_brings_it_back(dock, qtbot, tmp_path, said, monkeypatch):
+    ask(dock, "red", qtbot)
+    ask(dock, "green", qtbot)
+    dock.desk.decisions.accept_predictions()
+    image = dock.viewer.layers["discs"]
+    image.scale, image.units = (0.5, 0.5), ("um", "um")
+    out = tmp_path / "out"
+    export(dock, out, qtbot, *dock.files.kinds)
+    assert {path.name for path in out.iterdir()} == {
+        "discs" + end
+        for end in (
+            ".slip",
+            ".coco.json",
+            ".labels.tif",
+            ".objects.csv",
+            ".ome.zarr",
+            ".crops",
+            ".export.json",
+        )
+    }
+    assert said[-1].startswith(f"Written to {out}: ")
+    table = pd.read_csv(out / "discs.objects.csv")
+    assert table["class"].tolist() == ["red", "green"]
+    assert table["area_um2"].tolist() == (table["area"] / 4).tolist()
+    assert table["intensity_0_mean"].tolist() == [255, 0]
+    assert len(list((out / "discs.crops").glob("*/*.png"))) == 2
+    story = json.loads((out / "discs.export.json").read_text())
+    assert story["settings"]["model"]["preset"] == "mini"
+    assert story["settings"]["match"]["select"] == "best"
+    before = session(dock).picture()
+    session(dock).delete(list(session(dock).objects))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(out / "discs.coco.json"), ""))
+    dock.files._import()
+    assert said[-1] == "2 objects from discs.coco.json."
+    np.testing.assert_array_equal(session(dock).picture() > 0, before > 0)
+    np.testing.assert_array_equal(dock.viewer.layers["discs matches"].data > 0, before > 0)
+    dock.files._import()
+    assert said[-1] == "0 objects from discs.coco.json; 2 were there already."
+    dock.desk.decisions.undo()
+    assert not session(dock).objects
+
+
+def test_what_does_not_fit_ends_in_a_sentence(dock, qtbot, tmp_path, told):
+    tifffile.imwrite(tmp_path / "other.tif", np.ones((5, 6), np.uint8))
+    dock.files.exchange.take_in(tmp_path / "other.tif")
+    assert "it belongs to another picture" in told[-1]
+    stack = np.zeros((3, 96, 128), np.uint8)
+    stack[2, 5:9, 5:9] = 1
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    dock.files.exchange.take_in(tmp_path / "stack.tif")
+    assert "has objects on plane (2,), but 'discs' has one plane(s)" in told[-1]
+    (tmp_path / "broken.json").write_text("{")
+    dock.files.exchange.take_in(tmp_path / "broken.json")
+    assert "is no COCO file that can be read" in told[-1]
+    dock.files.exchange.export(tmp_path, [])
+    assert told[-1] == "Tick what is exported."
+    assert not session(dock).objects
+
+
+def test_a_stack_goes_out_and_in_with_its_planes(viewer, engine, qtbot, tmp_path):
+    layer = viewer.add_image(np.stack([np.zeros_like(blobs()), blobs(), blobs()]), name="series", rgb=True)
+    dock = SlipDock(viewer, engine)
+    viewer.window.add_dock_widget(dock, name="SLIP")
+    viewer.dims.set_point(0, 2)
+    ask(dock, "red", qtbot)
+    dock.desk.decisions.accept_predictions()
+    export(dock, tmp_path, qtbot, "labels", "zarr", "coco")
+    labels = tifffile.imread(tmp_path / "series.labels.tif")
+    assert labels.shape == (3, 96, 128) and labels[2, 20, 20] and not labels[:2].any()
+    for end in (".labels.tif", ".ome.zarr", ".coco.json"):
+        (thing,) = import_session(tmp_path / f"series{end}").objects.values()
+        assert thing.plane == (2,)
+    session(dock).delete(list(session(dock).objects))
+    dock.files.exchange.take_in(tmp_path / "series.ome.zarr")
+    assert [o.plane for o in session(dock).objects.values()] == [(2,)]
+    assert layer in viewer.layers
+    dock.dispose()
+
+
+# ---------------------------------------------------------------- napari's own menus
+
+
+def work():
+    made = Session((40, 50))
+    made.classes = made.classes.add("cell", ["cell", "a round cell"], "#112233").add("dirt")
+    labels = np.zeros((40, 50), int)
+    labels[3:9, 4:12], labels[20:30, 20:40] = 1, 2
+    made.adopt(labels, class_name="cell")
+    made.assign([2], "dirt")
+    return made
+
+
+@pytest.mark.parametrize("kind", ["coco", "session"])
+def test_file_open_shows_objects_in_their_classes_colours(viewer, tmp_path, kind):
+    path = export_session(work(), tmp_path, "cells", [kind])[kind]
+    (layer,) = viewer.open(path, plugin="napari-slip")
+    assert type(layer).__name__ == "Labels" and layer.name == "cells"
+    np.testing.assert_array_equal(layer.data, work().picture())
+    np.testing.assert_allclose(layer.get_color(1), (0x11 / 255, 0x22 / 255, 0x33 / 255, 1), atol=0.01)
+    assert layer.features["class"].tolist()[1:] == ["cell", "dirt"]
+    assert layer.features["index"].tolist() == [0, 1, 2]
+
+
+def test_file_open_leaves_other_json_to_others(viewer, tmp_path):
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    with pytest.raises(ValueError, match="refused the file"):
+        viewer.open(tmp_path / "a.json", plugin="napari-slip")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.slip", "a.zarr", "a.tif"])
+def test_file_save_writes_the_whole_session_of_a_matches_layer(dock, qtbot, tmp_path, name):
+    ask(dock, "red", qtbot)
+    ask(dock, "green", qtbot)
+    dock.desk.decisions.accept_predictions()
+    layer = dock.viewer.layers["discs matches"]
+    assert layer.save(str(tmp_path / name), plugin="napari-slip") == [str(tmp_path / name)]
+    again = import_session(tmp_path / name)
+    assert [o.class_name for o in again.objects.values()] == ["red", "green"]
+    assert [o.area for o in again.objects.values()] == [o.area for o in session(dock).objects.values()]
+
+
+def test_file_save_writes_any_labels_layer(viewer, tmp_path):
+    labels = np.zeros((40, 50), int)
+    labels[3:9, 4:12] = 7
+    layer = viewer.add_labels(labels, scale=(0.5, 0.5), units=("um", "um"))
+    layer.save(str(tmp_path / "a.csv"), plugin="napari-slip")
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert table["area"].tolist() == [48] and table["area_um2"].tolist() == [12]
+    layer.save(str(tmp_path / "a.json"), plugin="napari-slip")
+    (thing,) = import_session(tmp_path / "a.json").objects.values()
+    assert thing.class_name == "object" and thing.area == 48
