@@ -30,8 +30,8 @@ NAMES = (
 )
 """In the order in which they are measured, the quicker ones first."""
 
-ASKED = ("viewer",)
-"""Measured only when they are named: they need more than the package, such as a display."""
+ASKED = ("viewer", "corrections")
+"""Measured only when they are named: they need more than the package: a display, or pictures."""
 
 
 def find(name: str) -> Callable[[Context], list[Row]]:
