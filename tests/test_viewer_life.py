@@ -57,6 +57,18 @@ def test_the_image_may_be_switched_during_the_run(running, engine, qtbot):
     assert running.results.results.rowCount() == 5
 
 
+def test_our_layers_follow_an_image_that_is_moved_turned_and_scaled(dock, engine, qtbot):
+    begin(dock, "red", engine, qtbot)
+    idle(dock, qtbot)
+    image = dock.viewer.layers["discs"]
+    image.translate, image.scale, image.rotate = (30, -7), (2, 0.5), 20
+    image.affine = [[1, 0.2, 3], [0, 1, 4], [0, 0, 1]]
+    for name in ("discs segments", "discs matches"):
+        layer = dock.viewer.layers[name]
+        for corner in ((0, 0), (95, 0), (40, 127)):
+            np.testing.assert_allclose(layer.data_to_world(corner), image.data_to_world(corner))
+
+
 def test_layers_that_a_person_removes_come_back_with_the_next_text(dock, qtbot):
     ask(dock, "red", qtbot)
     dock.desk.decisions.accept_predictions()

@@ -13,11 +13,11 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari_slip.viewer._volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import napari
     import pandas as pd
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_slip.viewer._source import Place
@@ -37,6 +37,9 @@ POINTED = (1.00, 1.00, 1.00, 0.55)
 PLAIN = (0.34, 0.71, 0.91, 0.40)
 CLEAR = (0.0, 0.0, 0.0, 0.0)
 FILL = 0.5
+
+MOVES = ("scale", "translate", "rotate", "shear", "affine", "units")
+"""Events of a layer that lies elsewhere now."""
 
 # napari draws narrow labels several times faster than wide ones
 _TYPES = (np.uint8, np.uint16, np.uint32)
@@ -64,13 +67,15 @@ class ResultLayers:
         self._colours: dict[Role, Colours] = {}
         self._volume: Volume | None = None
         self._painted: set[tuple[int, ...]] = set()
+        self._laid: dict[Role, Place] = {}
+        when_moved(image, self._follow)
 
     def get(self, role: Role) -> Labels | None:
         """Return our layer, if it is in the viewer."""
         known = self._layers.get(role)
         if known is not None and known in self._viewer.layers:
             return known
-        for memory in (self._layers, self._places, self._colours):
+        for memory in (self._layers, self._places, self._colours, self._laid):
             memory.pop(role, None)
         for layer in self._viewer.layers:
             if isinstance(layer, Labels) and layer.metadata.get(OURS) == (role, self._mark):
@@ -167,8 +172,9 @@ class ResultLayers:
             ours = layer is not None and layer.data.shape == Volume.shape_of(place)
             self._volume = Volume(place, layer.data if ours and layer is not None else None)
         changed = [index for index, picture in pictures.items() if self._volume.write(index, picture)]
+        whole = self._laid["matches"] = replace(place, index=(0,) * len(place.index))
         if layer is None:
-            layer = self._add("matches", self._volume.array, replace(place, index=(0,) * len(place.index)))
+            layer = self._add("matches", self._volume.array, whole)
             layer.events.paint.connect(self._note_stroke)
         elif layer.data is not self._volume.array:  # of a wider type now, or of another program
             layer.data = self._volume.array
@@ -194,10 +200,15 @@ class ResultLayers:
         elif layer.data.shape != data.shape or layer.data.dtype != data.dtype or (layer.data != data).any():
             layer.data = data
         if self._places.get(role) != place:
-            for name, value in place.transform(self._image).items():
-                setattr(layer, name, value)
-            self._places[role] = place
+            lay(layer, place, self._image)
+            self._places[role] = self._laid[role] = place
         return layer
+
+    def _follow(self) -> None:
+        """Lie on the image again, which a person has moved, turned or scaled."""
+        for role, place in self._laid.copy().items():
+            if (layer := self.get(role)) is not None:
+                lay(layer, place, self._image)
 
     def _add(self, role: Role, data: NDArray[Any], place: Place) -> Labels:
         layers = self._viewer.layers
@@ -208,7 +219,7 @@ class ResultLayers:
             opacity=1.0,
             **place.transform(self._image),
         )
-        self._layers[role], self._places[role] = layer, place
+        self._layers[role], self._places[role], self._laid[role] = layer, place, place
         self._paint(layer, role, {None: PLAIN, 0: CLEAR})
         below = self.get("segments") if role == "matches" else None
         layers.insert(layers.index(self._image if below is None else below) + 1, layer)
@@ -218,6 +229,18 @@ class ResultLayers:
         if self._colours.get(role) != colours:
             self._colours[role] = colours
             layer.colormap = DirectLabelColormap(color_dict={k: np.asarray(v) for k, v in colours.items()})
+
+
+def when_moved(image: Image, follow: Callable[[], None]) -> None:
+    """Have a method called whenever an image is moved, turned or scaled, as long as its owner lives."""
+    for name in MOVES:
+        getattr(image.events, name).connect(follow)
+
+
+def lay(layer: Layer, place: Place, image: Image) -> None:
+    """Put a layer where a plane of an image is."""
+    for name, value in place.transform(image).items():
+        setattr(layer, name, value)
 
 
 def _outline(layer: Labels) -> int:

@@ -9,7 +9,7 @@ from napari.layers import Points, Shapes
 from psygnal import Signal
 
 from napari_slip.objects import Pointing
-from napari_slip.viewer._layers import OURS
+from napari_slip.viewer._layers import OURS, lay, when_moved
 
 if TYPE_CHECKING:
     import napari
@@ -39,6 +39,7 @@ class Marks:
 
     def __init__(self, viewer: napari.Viewer, image: Image, place: Place) -> None:
         self._viewer = viewer
+        self._image = image
         self._place = place
         self._quiet = False
         common: dict[str, Any] = {"ndim": len(place.full), **place.transform(image)}
@@ -61,6 +62,7 @@ class Marks:
         self.points.mouse_pan = self.boxes.mouse_pan = False
         self.points.events.data.connect(self._changed)
         self.boxes.events.data.connect(self._changed)
+        when_moved(image, self._follow)
 
     @property
     def layers(self) -> tuple[Points, Shapes]:
@@ -117,6 +119,10 @@ class Marks:
             (x, y, int(sign > 0)) for (y, x), sign in zip(places.tolist(), signs.tolist(), strict=True)
         )
         return Pointing(points, box)
+
+    def _follow(self) -> None:
+        for layer in self.layers:
+            lay(layer, self._place, self._image)
 
     def _lift(self, x: float, y: float) -> list[float]:
         lifted = [0.0] * len(self._place.full)
