@@ -66,7 +66,7 @@ def write_crops(
         place = "-".join(map(str, (*o.plane, o.id)))
         path = folder / safe_name(o.class_name) / f"{stem}-{place}.png"
         with whole_file(path) as part:
-            Image.fromarray(crop).save(part)
+            Image.fromarray(crop).save(part, "png")
         written.append(path)
     for path in folder.glob(f"*/{escape(stem)}-*.png"):
         if path not in written:

@@ -1,12 +1,13 @@
-"""Files and folders that appear whole or not at all."""
+"""Results that appear whole or not at all, or end in a sentence."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from napari_slip.atomic import UNFINISHED, replacing
 from napari_slip.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,16 +24,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     InputError
         If it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _told(path), replacing(path) as part:
         yield part
-        os.replace(part, path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 @contextmanager
@@ -44,15 +37,22 @@ def whole_folder(path: Path) -> Iterator[Path]:
     InputError
         If it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{UNFINISHED}")
+    with _told(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(part, ignore_errors=True)
+            yield part
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(part, path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(part, ignore_errors=True)
-        yield part
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(part, path)
+        yield
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
