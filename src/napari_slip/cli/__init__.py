@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from napari_slip import __version__
-from napari_slip.cli import batch, cache, demo, evaluate, files, models, replay, segment
+from napari_slip.cli import (
+    batch,
+    cache,
+    creatures,
+    demo,
+    evaluate,
+    files,
+    models,
+    replay,
+    segment,
+    train,
+)
 
 app = typer.Typer(
     name="napari-slip",
@@ -28,6 +39,8 @@ app.command()(evaluate.evaluate)
 app.command()(files.export)
 app.command("import")(files.import_)
 app.add_typer(models.app, name="models")
+app.command()(creatures.creatures)
+app.command()(train.train)
 app.add_typer(cache.app, name="cache")
 
 __all__ = ["app"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_slip.models.protocols import DualEncoder
     from napari_slip.progress import Progress
 
-ENCODERS = {"clip": "clip", "siglip": "siglip", "distilbert": "multilingual"}
+ENCODERS = {"clip": "clip", "siglip": "siglip", "distilbert": "multilingual", "napari-slip-dual": "dual"}
 """The module for each ``model_type`` of a config.json; it has a function ``load(folder, name, device)``."""
 
 
@@ -35,8 +35,8 @@ def load_clip(
     name_or_path : str or Path
         ``"mini"``, which is part of this package; another name of the registry, such as ``"clip_b32"``; a
         name on the Hugging Face hub, such as ``"openai/clip-vit-base-patch32"``; both are downloaded if they
-        are not there yet; or a folder as transformers writes it. A ``card.json`` beside the weights is read
-        too, see `napari_slip.models.cards.read_card`.
+        are not there yet; or a folder as transformers or ``napari-slip train`` writes it. A ``card.json``
+        beside the weights is read too, see `napari_slip.models.cards.read_card`.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     progress : Progress, optional

@@ -1,0 +1,66 @@
+"""Creatures as a folder of pictures by class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_slip.progress import Progress
+from napari_slip.synthesis.creatures._grammar import bestiary
+from napari_slip.synthesis.creatures._picture import creature_picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MASK = ".mask.png"
+"""How the file of a silhouette ends; what stands before it is the picture's own name."""
+
+
+def write_creatures(
+    folder: Path,
+    *,
+    classes: int = 60,
+    images: int = 40,
+    side: int = 224,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Write pictures of creatures, one folder for each kind, each picture with its silhouette beside it.
+
+    Parameters
+    ----------
+    folder
+        Where the folders are made; a picture that is there already is left as it is.
+    classes, images
+        How many kinds, and how many pictures of each.
+    side
+        Of the pictures, in pixels.
+    seed
+        Another seed draws other pictures of the same kinds.
+    progress
+        Hears ``("creatures", i, n)``, and can stop the work.
+
+    Raises
+    ------
+    InputError
+        If there are not so many kinds.
+    Cancelled
+        If `progress` was cancelled.
+    """
+    from PIL import Image
+
+    progress = progress or Progress()
+    kinds = bestiary(classes)
+    for k, species in enumerate(kinds):
+        (folder / species.name).mkdir(parents=True, exist_ok=True)
+        for i in range(images):
+            progress("creatures", k * images + i, len(kinds) * images)
+            path = folder / species.name / f"{species.name}_{seed:02d}_{i:04d}.png"
+            mask = path.with_name(path.stem + MASK)
+            if path.is_file() and mask.is_file():
+                continue
+            drawn = creature_picture(species, np.random.default_rng([seed, k, i]), side)
+            Image.fromarray(drawn.silhouette).save(mask)
+            Image.fromarray(drawn.image).save(path)
+    progress("creatures", len(kinds) * images, len(kinds) * images)

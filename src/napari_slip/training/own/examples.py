@@ -1,0 +1,167 @@
+"""What is learnt from: pictures with captions, from a folder by class or from a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari_slip.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+MASK = ".mask.png"
+"""How the file of an object's mask ends that lies beside its picture."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture to learn from.
+
+    Parameters
+    ----------
+    path : Path
+        Of the picture.
+    name : str
+        Its class.
+    caption : str, optional
+        What is said of it; without one, a template with the class.
+    group : str
+        Pictures of one group are near-duplicates, and stay on one side of a split.
+    """
+
+    path: Path
+    name: str
+    caption: str | None = None
+    group: str = ""
+
+    @property
+    def mask(self) -> Path | None:
+        """The mask that lies beside the picture, ``NAME.mask.png``; None if there is none."""
+        path = self.path.with_name(self.path.stem + MASK)
+        return path if path.is_file() else None
+
+
+def read_examples(source: Path) -> list[Example]:
+    """Read a folder by class, or a table of captions.
+
+    Parameters
+    ----------
+    source : Path
+        A folder with one folder of pictures for each class; or a CSV file with the columns ``image`` (a path,
+        from the table's folder on) and ``caption`` or ``class`` or both, and perhaps ``group``.
+
+    Returns
+    -------
+    list of Example
+        In the order of classes and files, with near-duplicates grouped.
+
+    Raises
+    ------
+    InputError
+        If there are no pictures, or a row of the table is wrong.
+    """
+    if source.is_dir():
+        found = _folder(source)
+    elif source.is_file() and source.suffix.lower() == ".csv":
+        found = _table(source)
+    else:
+        raise InputError(
+            f"{source} is neither a folder with one folder of pictures for each class nor a CSV file with "
+            "the columns image and caption or class: give one of these."
+        )
+    return _grouped(found)
+
+
+def class_names(examples: Sequence[Example]) -> tuple[str, ...]:
+    """Return the classes, sorted."""
+    return tuple(sorted({example.name for example in examples}))
+
+
+def _folder(folder: Path) -> list[Example]:
+    found = [
+        Example(path, inner.name)
+        for inner in sorted(path for path in folder.iterdir() if path.is_dir())
+        for path in sorted(inner.iterdir())
+        if path.suffix.lower() in SUFFIXES and not path.name.endswith(MASK)
+    ]
+    if len({example.name for example in found}) < 2:
+        raise InputError(
+            f"{folder} holds pictures of {len({e.name for e in found})} classes, but at least 2 are "
+            "expected: one folder for each class, named as the class, with its pictures in it."
+        )
+    return found
+
+
+def _table(path: Path) -> list[Example]:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a table: expected CSV in UTF-8.") from error
+    if "image" not in table or not {"caption", "class"} & set(table):
+        raise InputError(
+            f"{path} has the columns {', '.join(map(str, table))}, but image and caption or class are "
+            "expected, and perhaps group."
+        )
+    found = []
+    for number, row in enumerate(table.to_dict("records"), start=2):
+        picture = path.parent / row["image"]
+        if not picture.is_file():
+            raise InputError(
+                f"Line {number} of {path} names {row['image']!r}, which is no file: mend the path."
+            )
+        name, caption = row.get("class") or row.get("caption"), row.get("caption") or None
+        if not name:
+            raise InputError(f"Line {number} of {path} has neither a caption nor a class: give one of them.")
+        found.append(Example(picture, name, caption, row.get("group", "")))
+    if len(found) < 2:
+        raise InputError(f"{path} names {len(found)} pictures, but at least 2 are expected.")
+    return found
+
+
+def _grouped(examples: list[Example]) -> list[Example]:
+    """Put pictures of a class that look the same at a glance into one group, where the table names none."""
+    looks = [0 if example.group else _glance(example.path) for example in examples]
+    groups: list[Example] = []
+    known: dict[str, list[tuple[int, str]]] = {}
+    for example, look in zip(examples, looks, strict=True):
+        group = example.group
+        if not group:
+            mine = known.setdefault(example.name, [])
+            group = next((g for other, g in mine if (look ^ other).bit_count() <= ALIKE), str(example.path))
+            mine.append((look, group))
+        groups.append(replace(example, group=group))
+    return groups
+
+
+ALIKE = 3
+"""Bits of 256 by which two pictures may differ at a glance to count as near-duplicates."""
+
+
+def _glance(path: Path) -> int:
+    """Which of 16 x 16 places are brighter than their right neighbour, as one number."""
+    import numpy as np
+
+    grey = np.asarray(open_picture(path).convert("L").resize((17, 16)), np.int16)
+    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes())
+
+
+def open_picture(path: Path):  # type: ignore[no-untyped-def]  # Pillow's own class
+    """Open a picture as RGB.
+
+    Raises
+    ------
+    InputError
+        If it is no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a picture: mend it or take it away.") from error

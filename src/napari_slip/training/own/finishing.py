@@ -1,0 +1,108 @@
+"""The card beside a trained model: what it was trained on, and how its cosines become scores."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_slip.models.protocols import Calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_slip.training.own.examples import Example
+    from napari_slip.training.own.history import Epoch
+    from napari_slip.training.own.learner import Learner
+    from napari_slip.training.own.settings import TrainSettings
+
+
+def write_card(
+    folder: Path,
+    learner: Learner,
+    settings: TrainSettings,
+    epoch: Epoch,
+    names: Sequence[str],
+) -> None:
+    """Write ``card.json``: what a model of a known base knew stays known, the new classes join it.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model.
+    learner : Learner
+        With the card of the model that was trained further.
+    settings : TrainSettings
+        How it was trained.
+    epoch : Epoch
+        What the pass gave.
+    names : sequence of str
+        The classes.
+    """
+    before = learner.card
+    nulls = before.calibration.null_prompts if before else ("background", "something")
+    card: dict[str, Any] = {
+        "templates": list(before.templates if before else settings.templates),
+        "null_prompts": list(nulls),
+        "base": before.name if before else f"{settings.image_model} and {settings.text_model}",
+        "classes": list(names),
+        "training": {"pass": epoch.number, "settings": settings.to_dict()},
+        "figures": {"validation loss": epoch.validation_loss, "accuracy": epoch.accuracy},
+        "licence": "that of the base and of the pictures",
+    }
+    if before and before.vocabulary is not None:
+        words = {word for name in names for word in name.lower().split()}
+        card["vocabulary"] = sorted(before.vocabulary | words)
+    if before:
+        card["calibration"] = {"a": before.calibration.a, "b": before.calibration.b}
+    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def calibrate(folder: Path, validation: Sequence[Example], *, seed: int = 0) -> Calibration:
+    """Fit how the cosines of a trained model become scores, and write it on its card.
+
+    Each validation picture is asked for its own class, and for another one that is not there.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model.
+    validation : sequence of Example
+        Pictures that it was not trained on.
+    seed : int
+        Of the absent classes.
+
+    Returns
+    -------
+    Calibration
+    """
+    from napari_slip.matching.similarity import unit
+    from napari_slip.matching.texts import embed_texts
+    from napari_slip.models import load_clip
+    from napari_slip.training.mini.clip_card import fit
+    from napari_slip.training.own.pictures import load_pictures, views_of
+
+    encoder = load_clip(folder, device="cpu")
+    card = encoder.card
+    views = tuple(view for view in views_of(validation, None) if view != "whole") or ("whole",)
+    pictures = load_pictures(validation, views, card.image_size, card.mean)
+    seen = encoder.encode_images(pictures.reshape(-1, *pictures.shape[2:]))
+    seen = unit(seen.reshape(len(pictures), len(views), -1).mean(axis=1))
+    names = sorted({example.name for example in validation})
+    nulls = card.calibration.null_prompts
+    texts = embed_texts([*names, *nulls], encoder, card.templates)
+    cosines = seen @ texts.T
+    own = np.array([names.index(example.name) for example in validation])
+    other = (own + np.random.default_rng(seed).integers(1, max(2, len(names)), len(own))) % len(names)
+    rival = cosines[:, len(names) :].max(axis=1)
+    rows = np.arange(len(own))
+    margin = np.concatenate([cosines[rows, own] - rival, cosines[rows, other] - rival])
+    present = np.repeat([True, False], len(own))
+    a, b = fit(margin, present)
+    path = folder / "card.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    values["calibration"] = {"a": round(a, 4), "b": round(b, 4)}
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    return Calibration(a, b, nulls)

@@ -1,0 +1,134 @@
+"""Examples as the square pictures that a network takes, decoded once."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_slip.matching import Cropper
+from napari_slip.progress import Progress
+from napari_slip.segments import PackedMasks
+from napari_slip.settings import CropSettings
+from napari_slip.training.own.examples import open_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_slip.training.own.examples import Example
+    from napari_slip.training.own.settings import View
+
+IN_MEMORY = 1 << 30
+"""Bytes of pictures up to which they stay in memory; more go to a temporary file."""
+
+
+def views_of(examples: Sequence[Example], asked: tuple[View, ...] | None) -> tuple[View, ...]:
+    """Return how the examples are shown: as asked, or by whether masks lie beside all pictures."""
+    if asked:
+        return asked
+    return ("whole", "mean", "dimmed") if all(example.mask for example in examples) else ("whole",)
+
+
+def load_pictures(
+    examples: Sequence[Example],
+    views: Sequence[View],
+    side: int,
+    mean: Sequence[float],
+    progress: Progress | None = None,
+) -> NDArray[np.uint8]:
+    """Read pictures in every view.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        N of them.
+    views : sequence of {"whole", "mean", "dimmed", "black"}
+        V of them; an example without a mask shows the whole picture in each.
+    side : int
+        S, in pixels.
+    mean : (3,) sequence of float
+        The network's mean colour, 0..1.
+    progress : Progress, optional
+        Hears ``("pictures", i, N)``, and can stop the work.
+
+    Returns
+    -------
+    (N, V, S, S, 3) uint8 array
+    """
+    progress = progress or Progress()
+    shape = (len(examples), len(views), side, side, 3)
+    pictures: NDArray[np.uint8]
+    if np.prod(shape) > IN_MEMORY:
+        pictures = np.memmap(tempfile.TemporaryFile(), np.uint8, shape=shape)
+    else:
+        pictures = np.empty(shape, np.uint8)
+    for i, example in enumerate(examples):
+        progress("pictures", i, len(examples))
+        rgb = np.asarray(open_picture(example.path))
+        mask = mask_of(example, rgb.shape[:2])
+        for v, view in enumerate(views):
+            if view == "whole" or mask is None:
+                pictures[i, v] = squashed(rgb, side)
+            else:
+                pictures[i, v] = cut(rgb, mask, (view,), side, mean)[0]
+    progress("pictures", len(examples), len(examples))
+    return pictures
+
+
+def grounds(
+    examples: Sequence[Example], side: int, mean: Sequence[float], seed: int, most: int = 400
+) -> NDArray[np.uint8]:
+    """Cut pieces of the ground, as segments that are no object look, (M, S, S, 3) uint8.
+
+    Examples without a mask give none.
+    """
+    rng = np.random.default_rng([seed, 5])
+    with_mask = [example for example in examples if example.mask]
+    found = []
+    for k in rng.permutation(len(with_mask))[:most]:
+        rgb = np.asarray(open_picture(with_mask[k].path))
+        mask = mask_of(with_mask[k], rgb.shape[:2])
+        assert mask is not None
+        height, width = mask.shape
+        y, x = np.ogrid[:height, :width]
+        centre, radius = rng.uniform(0, 1, 2) * mask.shape, rng.uniform(0.08, 0.7, 2) * mask.shape
+        piece = (((y - centre[0]) / radius[0]) ** 2 + ((x - centre[1]) / radius[1]) ** 2 < 1) & ~mask
+        if rng.random() < 0.2:
+            piece = ~mask  # all of it, with the object cut out
+        if piece.sum() > 0.01 * piece.size:
+            found.append(cut(rgb, piece, ("mean" if rng.random() < 0.5 else "dimmed",), side, mean)[0])
+    return np.stack(found) if found else np.zeros((0, side, side, 3), np.uint8)
+
+
+def mask_of(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Read the mask beside a picture, (H, W) bool; None where there is none, or none of its size."""
+    from PIL import Image
+
+    if example.mask is None:
+        return None
+    with Image.open(example.mask) as picture:
+        mask = np.asarray(picture.convert("L")) > 0
+    return mask if mask.shape == tuple(shape) and mask.any() else None
+
+
+def cut(
+    rgb: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    views: Sequence[View],
+    side: int,
+    mean: Sequence[float],
+) -> NDArray[np.uint8]:
+    """Show the object under a mask as matching shows segments, (V, S, S, 3) uint8."""
+    settings = CropSettings(views=tuple(view for view in views if view != "whole"))
+    return Cropper(rgb, settings, size=side, mean=mean).cut(PackedMasks.pack([mask], [(0, 0)]))[0]
+
+
+def squashed(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Resize a picture to (S, S, 3), its proportions lost, as the paper does."""
+    from PIL import Image
+
+    resized = Image.fromarray(rgb).resize((side, side), Image.Resampling.BICUBIC)
+    return np.asarray(resized, np.uint8)

@@ -1,0 +1,163 @@
+"""Every choice of a training, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from napari_slip.errors import InputError
+
+View = Literal["whole", "mean", "dimmed", "black"]
+"""How an example is shown: the whole picture, or its object as a segment is shown to CLIP."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    base : str
+        ``"dual"`` for a new dual encoder; or the model to train further: ``"mini"``, a CLIP's name on the
+        hub, or a folder.
+    image_model, text_model : str
+        Of a new dual encoder: a name in timm; and a type of transformers such as ``"distilbert"``, or with
+        settings, ``"distilbert:dim=64,n_layers=2"``, which begins at random, or a name on the hub.
+    pretrained : bool
+        Whether a new dual encoder begins with published weights, which are fetched.
+    projection : int
+        Size of the common space of a new dual encoder.
+    image_size : int
+        Side of a new dual encoder's pictures, in pixels.
+    train : str
+        What learns: ``"all"``, ``"last:N"`` (the last N blocks and the heads), ``"heads"``, or ``"lora"``.
+    templates : tuple of str
+        Captions of class names, each with one ``{}``; each step draws one of them for each picture.
+    views : tuple of {"whole", "mean", "dimmed", "black"}, optional
+        How examples are shown; by default the whole picture, and where a mask lies beside it also its
+        object as matching shows segments.
+    ground : bool
+        Whether pieces of the ground are shown as "background", where masks say what is ground.
+    augment : bool
+        Whether pictures are mirrored, moved and relit at random.
+    loss : {"clip", "soft"}
+        CLIP's own, with a learnt temperature, or the paper's with soft targets.
+    temperature : float
+        Of the soft targets.
+    head_rate, image_rate, text_rate : float
+        Learning rates of projections, image encoder and text encoder.
+    weight_decay : float
+        On the heads.
+    batch, epochs : int
+        Pictures in a step, and the most passes.
+    factor, patience : float, int
+        The rates are multiplied by `factor` when the validation loss has not fallen for `patience` passes.
+    stop_after : int
+        Training ends when it has not fallen for so many passes.
+    keep : float
+        Weight of old knowledge: drawn things and their captions shall be seen as before. For models that
+        are trained further only.
+    test_share : float
+        Share of the pictures of each class that is kept for validation.
+    hold_out : int
+        How many classes are left out of training altogether.
+    precision : {"float32", "bfloat16"}
+        Of the arithmetic.
+    seed : int
+        Same seed, same split and, on a CPU, same numbers.
+
+    Raises
+    ------
+    InputError
+        If a value is not allowed.
+    """
+
+    base: str = "dual"
+    image_model: str = "resnet50"
+    text_model: str = "distilbert"
+    pretrained: bool = False
+    projection: int = 128
+    image_size: int = 224
+    train: str = "all"
+    templates: tuple[str, ...] = ("{}",)
+    views: tuple[View, ...] | None = None
+    ground: bool = True
+    augment: bool = True
+    loss: Literal["clip", "soft"] = "clip"
+    temperature: float = 1.0
+    head_rate: float = 1e-4
+    image_rate: float = 1e-4
+    text_rate: float = 1e-5
+    weight_decay: float = 1e-3
+    batch: int = 64
+    epochs: int = 100
+    factor: float = 0.9
+    patience: int = 5
+    stop_after: int = 15
+    keep: float = 1.0
+    test_share: float = 0.2
+    hold_out: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for template in self.templates:
+            if template.count("{}") != 1:
+                raise InputError(
+                    f"The template {template!r} needs exactly one {{}}, where the class goes, such as "
+                    "'This is an image of {}'."
+                )
+        self._one_of("loss", ("clip", "soft"))
+        self._one_of("precision", ("float32", "bfloat16"))
+        for view in self.views or ():
+            if view not in ("whole", "mean", "dimmed", "black"):
+                raise InputError(f"{view!r} is no view: expected whole, mean, dimmed or black.")
+        if not re.fullmatch(r"all|heads|lora|last:[1-9]\d*", self.train):
+            raise InputError(
+                f"train is {self.train!r}, but all, heads, lora, or last:N such as last:2 is expected."
+            )
+        for name, low, high in (
+            ("projection", 1, 65536),
+            ("image_size", 16, 4096),
+            ("temperature", 1e-6, 1e6),
+            ("batch", 2, 65536),
+            ("epochs", 1, 1_000_000),
+            ("factor", 0, 1),
+            ("patience", 0, 1_000_000),
+            ("stop_after", 1, 1_000_000),
+            ("keep", 0, 1e6),
+            ("test_share", 0.01, 0.9),
+            ("hold_out", 0, 1_000_000),
+            ("head_rate", 0, 10),
+            ("image_rate", 0, 10),
+            ("text_rate", 0, 10),
+            ("weight_decay", 0, 10),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}, but a number from {low:g} to {high:g} is expected."
+                )
+
+    @classmethod
+    def paper(cls, **changes: Any) -> Self:
+        """Return the paper's choices (arXiv 2405.07284): whole pictures, soft targets, nothing varied."""
+        choices: dict[str, Any] = {"loss": "soft", "views": ("whole",), "augment": False, "ground": False}
+        return cls(**{**choices, "stop_after": 100, **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they stand beside a trained model."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read what `to_dict` wrote."""
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+    def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:
+        if getattr(self, name) not in allowed:
+            raise InputError(
+                f"{name} is {getattr(self, name)!r}, but one of {', '.join(allowed)} is expected."
+            )
