@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_slip.matching import Match
+    from napari_slip.matching import Head, Match
     from napari_slip.models.protocols import DualEncoder
     from napari_slip.segmentation import EncodedPlane, Refined, Segmenter
     from napari_slip.segments import Segments
@@ -152,6 +152,7 @@ class Slip:
         negatives: Sequence[str] = (),
         settings: MatchSettings | None = None,
         filters: FilterSettings | None = None,
+        head: Head | None = None,
     ) -> Match:
         """Score every segment against every prompt; costs one pass of the text encoder.
 
@@ -167,6 +168,8 @@ class Slip:
             Templates and what counts as accepted.
         filters : FilterSettings, optional
             Which segments may match.
+        head : Head, optional
+            What was taught to this encoder; it scores the classes that it knows.
 
         Returns
         -------
@@ -188,6 +191,7 @@ class Slip:
             negatives=tuple(negatives),
             settings=settings or MatchSettings(),
             filters=filters or FilterSettings(),
+            head=head,
         )
 
     def refine(

@@ -5,5 +5,7 @@ from __future__ import annotations
 from napari_slip.matching.crops import Cropper
 from napari_slip.matching.embed import embed_segments
 from napari_slip.matching.match import Match, match_segments
+from napari_slip.matching.teaching import Head, teach
+from napari_slip.matching.texts import embed_texts
 
-__all__ = ["Cropper", "Match", "embed_segments", "match_segments"]
+__all__ = ["Cropper", "Head", "Match", "embed_segments", "embed_texts", "match_segments", "teach"]

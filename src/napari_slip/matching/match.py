@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_slip.matching.teaching import Head
     from napari_slip.models.protocols import DualEncoder
     from napari_slip.segments import Segments
 
@@ -147,6 +148,7 @@ def match_segments(
     negatives: Sequence[str] = (),
     settings: MatchSettings | None = None,
     filters: FilterSettings | None = None,
+    head: Head | None = None,
 ) -> Match:
     """Score every segment against every prompt.
 
@@ -166,6 +168,9 @@ def match_segments(
         Templates and what counts as accepted.
     filters : FilterSettings, optional
         Which segments may match.
+    head : Head, optional
+        What was taught. The classes that it knows by name get its score in place of their texts'; the
+        cosines stay those of the texts.
 
     Returns
     -------
@@ -174,7 +179,8 @@ def match_segments(
     Raises
     ------
     InputError
-        If a text is blank or given twice, or the segments have no embeddings of this encoder.
+        If a text is blank or given twice, the head was taught with another CLIP, or the segments have no
+        embeddings of this encoder.
     """
     settings, card = settings or MatchSettings(), encoder.card
     texts = Prompts.read(prompts, negatives, card.calibration.null_prompts)
@@ -188,6 +194,8 @@ def match_segments(
     looked_for, rivals = np.split(cosines, [len(texts.phrases)], axis=1)
     cosine = texts.best(looked_for)
     calibrated = texts.best(similarity.calibrated(looked_for, rivals, card.calibration, texts.own_rival))
+    if head is not None and len(segments):
+        _apply(head, segments, texts.names, calibrated, encoder)
     return Match(
         segments=segments,
         names=texts.names,
@@ -201,6 +209,25 @@ def match_segments(
             for name, phrases in texts.by_name().items()
         },
     )
+
+
+def _apply(
+    head: Head,
+    segments: Segments,
+    names: tuple[str, ...],
+    calibrated: NDArray[np.float32],
+    encoder: DualEncoder,
+) -> None:
+    """Put the head's scores in the columns of the classes that it knows."""
+    if head.clip != encoder.card.hash:
+        raise InputError(
+            f"The head {head.name!r} was taught with another CLIP than {encoder.card.name}: switch it off, "
+            "teach again, or go back to that model."
+        )
+    taught = head.scores(_embedding(segments, head.weights.shape[1]))
+    for column, name in enumerate(names):
+        if name in head.classes:
+            calibrated[:, column] = taught[:, head.classes.index(name)]
 
 
 def _check_embeddings(segments: Segments, encoder: DualEncoder) -> None:
