@@ -90,7 +90,8 @@ class DualNetwork(nn.Module):
             raise ModelError(
                 f"timm has no image model called {image_model!r}: expected a name such as resnet50."
             )
-        self.image_encoder: Any = timm.create_model(image_model, pretrained=pretrained, num_classes=0)
+        image_encoder: Any = timm.create_model(image_model, pretrained=pretrained, num_classes=0)
+        self.image_encoder = image_encoder
         try:
             values = dict(text_config)
             config = AutoConfig.for_model(values.pop("model_type"), **values)
@@ -103,7 +104,7 @@ class DualNetwork(nn.Module):
         width = next(
             int(value) for key in ("hidden_size", "dim") if (value := getattr(config, key, None)) is not None
         )
-        self.image_head = ProjectionHead(self.image_encoder.num_features, projection)
+        self.image_head = ProjectionHead(image_encoder.num_features, projection)
         self.text_head = ProjectionHead(width, projection)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 

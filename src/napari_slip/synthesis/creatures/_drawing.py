@@ -156,7 +156,7 @@ def _arms(c: Canvas, rng: Rng, kind: str, width: float, colour: Colour) -> None:
 def _crown(c: Canvas, rng: Rng, kind: str, width: float, height: float, colour: Colour) -> None:
     top, lean = -height * 0.85, rng.uniform(-0.06, 0.06)
     if kind == "crest":
-        for k, x in enumerate(np.linspace(-0.5, 0.5, 5) * width):
+        for k, x in enumerate((np.linspace(-0.5, 0.5, 5) * width).tolist()):
             tip = max(top - (0.3 if k % 2 == 0 else 0.2), -0.98)
             c.fill(np.array([[x - 0.1, top + 0.08], [x + 0.1, top + 0.08], [x + lean * 2, tip]]), colour)
     elif kind == "one horn":
@@ -166,8 +166,8 @@ def _crown(c: Canvas, rng: Rng, kind: str, width: float, height: float, colour: 
         for side in (-1, 1):
             x = width * 0.55 * side
             if kind == "pointed ears":
-                tip = np.array([x * 1.35 + lean, max(top - 0.32, -0.98)])
-                c.fill(np.array([[x - 0.16, top + 0.16], [x + 0.16, top + 0.16], tip]), colour)
+                point = [x * 1.35 + lean, max(top - 0.32, -0.98)]
+                c.fill(np.array([[x - 0.16, top + 0.16], [x + 0.16, top + 0.16], point]), colour)
             elif kind == "round ears":
                 c.fill(ellipse(x * 1.15, top - 0.04, 0.18, n=28), colour)
             elif kind == "horns":

@@ -61,6 +61,8 @@ def write_creatures(
             if path.is_file() and mask.is_file():
                 continue
             drawn = creature_picture(species, np.random.default_rng([seed, k, i]), side)
-            Image.fromarray(drawn.silhouette).save(mask)
-            Image.fromarray(drawn.image).save(path)
+            for pixels, target in ((drawn.silhouette, mask), (drawn.image, path)):
+                unfinished = target.with_suffix(".part")
+                Image.fromarray(pixels).save(unfinished, "png")
+                unfinished.replace(target)
     progress("creatures", len(kinds) * images, len(kinds) * images)

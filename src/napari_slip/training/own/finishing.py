@@ -100,6 +100,8 @@ def calibrate(folder: Path, validation: Sequence[Example], *, seed: int = 0) -> 
     rows = np.arange(len(own))
     margin = np.concatenate([cosines[rows, own] - rival, cosines[rows, other] - rival])
     present = np.repeat([True, False], len(own))
+    if not np.isfinite(margin).all():  # a rate so high that nothing was learnt
+        return card.calibration
     a, b = fit(margin, present)
     path = folder / "card.json"
     values = json.loads(path.read_text(encoding="utf-8"))

@@ -62,7 +62,11 @@ def read_log(path: Path) -> list[Epoch]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     names = [field.name for field in dataclasses.fields(Epoch)]
-    return [Epoch(**{n: int(row[n]) if n == "number" else float(row[n]) for n in names}) for row in rows]
+    return [_epoch({n: float(row[n]) for n in names}) for row in rows]
+
+
+def _epoch(values: dict[str, Any]) -> Epoch:
+    return Epoch(**(values | {"number": int(values["number"])}))
 
 
 def draw_curve(epochs: Sequence[Epoch], path: Path) -> None:

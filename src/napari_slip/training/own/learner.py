@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_slip.errors import ModelError
-from napari_slip.models.clip import HuggingFaceClip, load_clip
-from napari_slip.models.dual import MEAN, STD, DualNetwork, save_dual, tokenise
+from napari_slip.models.clip import HuggingFaceClip
+from napari_slip.models.dual import MEAN, STD, DualClip, DualNetwork, save_dual, tokenise
+from napari_slip.models.encoders import load_clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
 class Learner(Protocol):
     """What the loop asks of a network."""
 
-    network: nn.Module
     image_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    card: EncoderCard | None
-    """Of the model that is trained further; None for a new one."""
+
+    @property
+    def network(self) -> nn.Module:
+        """What learns."""
+
+    @property
+    def card(self) -> EncoderCard | None:
+        """Of the model that is trained further; None for a new one."""
 
     def embed_images(self, pixels: Tensor) -> Tensor:
         """Embed (N, 3, S, S) scaled pictures as (N, D)."""
@@ -164,9 +170,14 @@ def make_learner(settings: TrainSettings, texts: Iterable[str], device: torch.de
         loaded = load_clip(settings.base, device="cpu")
         if isinstance(loaded, HuggingFaceClip):
             learner = ClipLearner(loaded)
-        else:
+        elif isinstance(loaded, DualClip):
             learner = DualLearner(loaded.network, loaded.tokenizer, loaded.card.image_size, loaded.card)
-    learner.network.to(device)
+        else:
+            raise ModelError(
+                f"{settings.base} is of an architecture that cannot be trained further: expected a CLIP or a "
+                "dual encoder that was trained here; or teach it with examples, which works with every model."
+            )
+    learner.network.to(device)  # type: ignore[arg-type]
     _free(learner, settings.train)
     return learner
 
@@ -201,9 +212,9 @@ def _free(learner: Learner, train: str) -> None:
 
 def _blocks(tower: Any) -> list[nn.Module]:
     """Return the blocks of a network in order: its longest list of modules, or its children."""
-    lists = [m for m in tower.modules() if isinstance(m, nn.ModuleList) and len(m) > 1]
+    lists = [list(m) for m in tower.modules() if isinstance(m, nn.ModuleList) and len(m) > 1]
     children = [m for m in tower.children() if any(True for _ in m.parameters())]
-    return list(max(lists, key=len)) if lists else children
+    return max(lists, key=len) if lists else children
 
 
 def _add_lora(network: nn.Module) -> None:
@@ -218,7 +229,7 @@ def _add_lora(network: nn.Module) -> None:
     free = [p for p in network.parameters() if p.requires_grad]
     inject_adapter_in_model(
         LoraConfig(r=8, lora_alpha=16, target_modules=sorted(names & wanted)),
-        network,  # type: ignore[arg-type]
+        network,
     )
     for parameter in free:  # peft holds everything else still, the heads too
         parameter.requires_grad_(True)
@@ -231,7 +242,7 @@ def _merged(network: Any) -> Any:
     copy = deepcopy(network)
     for name, module in list(copy.named_modules()):
         if isinstance(module, LoraLayer):
-            module.merge()  # type: ignore[operator]
+            module.merge()
             parent, _, child = name.rpartition(".")
             setattr(copy.get_submodule(parent), child, module.get_base_layer())
     return copy

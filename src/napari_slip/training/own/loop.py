@@ -53,7 +53,7 @@ class Trained:
     @property
     def best(self) -> Epoch:
         """The pass with the lowest validation loss."""
-        return min(self.epochs, key=lambda epoch: epoch.validation_loss)
+        return min(self.epochs, key=lambda epoch: (np.isnan(epoch.validation_loss), epoch.validation_loss))
 
 
 def train(
@@ -168,7 +168,7 @@ class _Run:
         begun, number = time.monotonic(), len(self.epochs)
         rates = [group["lr"] for group in self.optimizer.param_groups]
         self.learner.network.train()
-        losses = []
+        losses: list[float] = []
         step = number * 1_000_000
         n = len(self.data.training)
         seen = batches(
@@ -189,7 +189,7 @@ class _Run:
                     else loss + self.settings.keep * self.memory.loss(self.learner, step)
                 )
             self.optimizer.zero_grad(set_to_none=True)
-            whole.backward()  # type: ignore[no-untyped-call]
+            whole.backward()
             self.optimizer.step()
             losses.append(float(loss.detach()))
             step += 1
@@ -207,7 +207,7 @@ class _Run:
         )
         self.epochs.append(epoch)
         write_log(self.epochs, self.settings.epochs, self.folder / "log.csv")
-        if validation <= min(e.validation_loss for e in self.epochs):
+        if number == 0 or validation <= min(e.validation_loss for e in self.epochs):
             self._keep_best()
         self._save()
         return epoch
@@ -215,8 +215,8 @@ class _Run:
     def _loss(self, images: torch.Tensor, texts: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
         if self.settings.loss == "soft":
             return soft_target_loss(images, texts, self.settings.temperature)
-        scale = self.learner.network.logit_scale.exp().clamp(max=100)  # type: ignore[operator, union-attr]
-        return clip_loss(images, texts, scale, same)
+        scale: Any = self.learner.network.logit_scale
+        return clip_loss(images, texts, scale.exp().clamp(max=100), same)
 
     @torch.no_grad()
     def _check(self) -> tuple[float, float, float]:

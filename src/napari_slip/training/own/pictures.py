@@ -123,7 +123,8 @@ def cut(
 ) -> NDArray[np.uint8]:
     """Show the object under a mask as matching shows segments, (V, S, S, 3) uint8."""
     settings = CropSettings(views=tuple(view for view in views if view != "whole"))
-    return Cropper(rgb, settings, size=side, mean=mean).cut(PackedMasks.pack([mask], [(0, 0)]))[0]
+    shown = Cropper(rgb, settings, size=side, mean=mean).cut(PackedMasks.pack([mask], [(0, 0)]))
+    return np.asarray(shown[0], np.uint8)
 
 
 def squashed(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from napari_slip.synthesis import NAMES, captions, draw
+from napari_slip.training.own.batches import scaled
 from napari_slip.training.own.losses import kept_loss
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_slip.training.own.learner import Learner
@@ -33,13 +35,11 @@ class Memory:
         Before training.
     seed : int
         Of the drawings.
-    scaled : callable
-        Turns (N, S, S, 3) uint8 pictures into what the network takes.
+    device : torch.device
+        Where the network is.
     """
 
     def __init__(self, learner: Learner, seed: int, device: torch.device) -> None:
-        from napari_slip.training.own.batches import scaled
-
         rng = np.random.default_rng([seed, 6])
         side, mean = learner.image_size, np.array(learner.mean) * 255
         pictures, texts = [], []
@@ -49,21 +49,24 @@ class Memory:
             pictures.append(_on(sprite.rgba, ground, side))
             texts.append(captions(sprite, rng))
         self._pictures, self._texts, self._seed = np.stack(pictures), texts, seed
-        self._scaled = lambda rows: scaled(self._pictures[rows], learner, device)
+        self._device = device
         was = learner.network.training
         learner.network.eval()
         with torch.no_grad():
             chunks = [np.arange(k, min(k + 64, SHOWN)) for k in range(0, SHOWN, 64)]
-            self._seen = torch.cat([learner.embed_images(self._scaled(rows)) for rows in chunks])
+            self._seen = torch.cat([learner.embed_images(self._shown(learner, rows)) for rows in chunks])
             self._read = torch.cat([learner.embed_texts([texts[k] for k in rows]) for rows in chunks])
         learner.network.train(was)
 
     def loss(self, learner: Learner, step: int) -> Tensor:
         """Mean distance of some embeddings from what they were; which ones goes by the step."""
         rows = np.random.default_rng([self._seed, 8, step]).choice(SHOWN, AT_ONCE, replace=False)
-        seen = kept_loss(learner.embed_images(self._scaled(rows)), self._seen[rows])
+        seen = kept_loss(learner.embed_images(self._shown(learner, rows)), self._seen[rows])
         read = kept_loss(learner.embed_texts([self._texts[k] for k in rows]), self._read[rows])
         return seen + read
+
+    def _shown(self, learner: Learner, rows: NDArray[np.intp]) -> Tensor:
+        return scaled(self._pictures[rows], learner, self._device)
 
 
 def _on(rgba: np.ndarray, ground: np.ndarray, side: int) -> np.ndarray:
