@@ -16,7 +16,9 @@ from napari_slip.cli import (
     creatures,
     demo,
     evaluate,
+    experiment,
     files,
+    grid,
     models,
     replay,
     segment,
@@ -35,12 +37,14 @@ app.command()(segment.segment)
 app.command()(batch.batch)
 app.command()(demo.demo)
 app.command()(replay.replay)
-app.command()(evaluate.evaluate)
 app.command()(files.export)
 app.command("import")(files.import_)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
 app.command()(creatures.creatures)
 app.command()(train.train)
+app.command("grid-search")(grid.grid_search)
+app.command()(experiment.experiment)
 app.add_typer(cache.app, name="cache")
 
 __all__ = ["app"]

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads it
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from napari_slip.cli._bar import Bar
 from napari_slip.cli._models import ModelChoice
 from napari_slip.cli._options import Clip, Device, Sam  # noqa: TC001 - typer reads them
 from napari_slip.cli._sentences import fail, sentences
+from napari_slip.cli.collages import collages
 from napari_slip.settings import CropSettings
 
 
+class _ModelUnlessCollages(TyperGroup):
+    """``evaluate mini`` measures a model, as it does without the word ``model``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the word in where no command is named."""
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = ["model", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_ModelUnlessCollages,
+    help="Measure a model (evaluate [MODEL]), or compare models on collages of your classes.",
+)
+app.command()(collages)
+
+
+@app.command("model")
 @sentences
 def evaluate(
     model: Annotated[

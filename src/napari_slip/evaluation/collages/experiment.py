@@ -1,0 +1,119 @@
+"""The paper's whole experiment in one call, as small as it is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_slip.evaluation.collages.running import evaluate_collages
+from napari_slip.progress import Progress
+from napari_slip.synthesis.creatures import write_creatures
+from napari_slip.training.own.examples import read_examples
+from napari_slip.training.own.grid import Grid, grid_search
+from napari_slip.training.own.history import draw_curve
+from napari_slip.training.own.loop import train
+from napari_slip.training.own.settings import TrainSettings
+from napari_slip.training.own.splitting import split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_slip.evaluation.collages.figures import CollageReport
+
+SMALL_TEXT = "distilbert:dim=64,n_layers=2,n_heads=4,hidden_dim=128"
+"""DistilBERT's architecture at a hundredth of its size."""
+
+TEMPLATES = ("{}", "a {}", "a photo of a {}")
+
+
+def tuning(epochs: int) -> TrainSettings:
+    """How mini is trained further on creatures: rates for a small network, and its own templates."""
+    return TrainSettings(
+        base="mini",
+        templates=TEMPLATES,
+        epochs=epochs,
+        head_rate=5e-4,
+        image_rate=4e-4,
+        text_rate=4e-4,
+        stop_after=10,
+    )
+
+
+def run_experiment(
+    folder: Path,
+    *,
+    classes: int,
+    images: int,
+    collages: int,
+    epochs: int,
+    grid_epochs: int,
+    judge_epochs: int,
+    image_size: int = 48,
+    tile: int = 256,
+    device: str = "auto",
+    progress: Progress | None = None,
+    say: Callable[[str], None] = print,
+) -> tuple[Grid, CollageReport]:
+    """Draw creatures, search the grid, train mini further, teach it, and ask all of them on collages.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``creatures``, ``grid``, ``tuned`` and ``report``; what is there is not made again.
+    classes, images : int
+        Kinds of creatures, and pictures of each.
+    collages : int
+        How many.
+    epochs, grid_epochs, judge_epochs : int
+        Of mini's further training, of each cell of the 2 x 2 grid, and of the judge.
+    image_size : int
+        Of the dual encoder in the grid, in pixels.
+    tile : int
+        Side of the collages' tiles.
+    device : str
+        Where it is trained.
+    progress : Progress, optional
+        Hears of each step, and can stop the work.
+    say : callable
+        Hears a sentence at the beginning of each step.
+
+    Returns
+    -------
+    Grid
+        Table 1.
+    CollageReport
+        Table 2.
+    """
+    progress = progress or Progress()
+    say(f"1 of 4: drawing {classes} x {images} creatures")
+    write_creatures(folder / "creatures", classes=classes, images=images, progress=progress)
+    data = split(read_examples(folder / "creatures"))
+    say("2 of 4: a 2 x 2 grid of ResNet-50 with a small DistilBERT, from random numbers")
+    small = TrainSettings(text_model=SMALL_TEXT, image_size=image_size, epochs=grid_epochs, batch=32)
+    grid = grid_search(
+        data, small, folder / "grid", rates=(1e-4, 1e-3), sizes=(128, 512), device=device, progress=progress
+    )
+    say("3 of 4: mini, trained further")
+    tuned = train(data, tuning(epochs), folder / "tuned", device=device, progress=progress)
+    draw_curve(tuned.epochs, folder / "tuned" / "curve.png")
+    say("4 of 4: collages, and the judge")
+    report = evaluate_collages(
+        data,
+        [
+            ("mini", "mini"),
+            ("mini, trained further", str(tuned.folder)),
+            ("best dual encoder of the grid", str(folder / "grid" / "best")),
+        ],
+        folder / "report",
+        n=collages,
+        tile=tile,
+        taught=(5,),
+        judge=folder / "judge",
+        judge_epochs=judge_epochs,
+        silhouettes=True,
+        grid=grid.table(),
+        curve=folder / "tuned" / "curve.png",
+        device=device,
+        progress=progress,
+    )
+    return grid, report

@@ -1,0 +1,118 @@
+"""The evaluation from one call: pictures in, report out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_slip.errors import InputError
+from napari_slip.evaluation.collages.asking import Contestant, ask_all, look
+from napari_slip.evaluation.collages.figures import CollageReport, collage_report
+from napari_slip.evaluation.collages.making import make_collages
+from napari_slip.evaluation.collages.page import write_report
+from napari_slip.evaluation.collages.taught import teach_from_examples
+from napari_slip.models import load_clip, load_sam
+from napari_slip.progress import Progress
+from napari_slip.segmentation import SamSegmenter
+from napari_slip.settings import CropSettings, FilterSettings
+from napari_slip.training.own.examples import class_names
+from napari_slip.training.own.judge import train_judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_slip.training.own.splitting import Split
+
+
+def evaluate_collages(
+    data: Split,
+    encoders: Sequence[tuple[str, str]],
+    folder: Path,
+    *,
+    sam: str = "mini",
+    n: int = 100,
+    tile: int = 448,
+    seed: int = 0,
+    silhouettes: bool = False,
+    paper_filter: bool = False,
+    taught: Sequence[int] = (),
+    judge: Path | None = None,
+    judge_epochs: int = 12,
+    grid: str = "",
+    curve: Path | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> CollageReport:
+    """Make collages of validation pictures, ask every model, and write the report.
+
+    Parameters
+    ----------
+    data : Split
+        The split that the models were trained with: collages come from its validation pictures, heads and
+        judge learn from its training pictures.
+    encoders : sequence of (title, name or path)
+        The models; taught heads stand on the first of them.
+    folder : Path
+        Gets the report.
+    sam : str
+        Whose segments all of them see.
+    n, tile, seed : int
+        Of the collages.
+    silhouettes : bool
+        Whether the true outlines are put among the segments.
+    paper_filter : bool
+        Whether only segments that the paper's filter keeps may be an answer.
+    taught : sequence of int
+        How many examples of each class heads are taught with.
+    judge : Path, optional
+        Folder of the judge, which is trained there if it is not there yet; no judge if not given.
+    judge_epochs : int
+        Of its training.
+    grid, curve
+        Of a training, for the report.
+    device : str
+        Where the models run.
+    progress : Progress, optional
+        Hears of each step, and can stop the work.
+
+    Returns
+    -------
+    CollageReport
+
+    Raises
+    ------
+    InputError
+        If there is no model, or there are too few classes.
+    """
+    if not encoders:
+        raise InputError("There is no model to ask: name at least one, such as mini.")
+    progress = progress or Progress()
+    collages = make_collages(data.validation, n, tile=tile, seed=seed)
+    segmenter = SamSegmenter(load_sam(sam, device=device, progress=progress))
+    filters = FilterSettings.paper() if paper_filter else FilterSettings()
+    seen = look(collages, segmenter, filters=filters, silhouettes=silhouettes, progress=progress)
+    contestants = [
+        Contestant(title, load_clip(model, device=device, progress=progress)) for title, model in encoders
+    ]
+    first = contestants[0]
+    for examples in taught:
+        head = teach_from_examples(first.encoder, data.training, examples, CropSettings())
+        contestants.append(Contestant(f"{first.name}, taught with {examples}", first.encoder, head))
+    answers = ask_all(seen, contestants, progress=progress)
+    referee = train_judge(data, judge, epochs=judge_epochs, progress=progress) if judge else None
+    facts: dict[str, Any] = {
+        "collages": n,
+        "classes": len(class_names(data.validation)),
+        "training pictures": len(data.training),
+        "validation pictures": len(data.validation),
+        "tile": tile,
+        "seed": seed,
+        "SAM": f"{sam}, {segmenter.hash}",
+        "segments": "SAM's and the true outlines" if silhouettes else "SAM's alone",
+        "segments on a collage": round(sum(len(one.segments) for one in seen) / n, 1),
+        "filter": "the paper's" if paper_filter else "default",
+        "models": "; ".join(f"{c.name}: {c.encoder.card.hash[:19]}" for c in contestants),
+    }
+    report = collage_report(seen, answers, referee, facts)
+    write_report(report, seen, answers, folder, grid=grid, curve=curve)
+    return report

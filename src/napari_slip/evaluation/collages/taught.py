@@ -1,0 +1,65 @@
+"""A head taught from a few examples of each class, as a person at the viewer would."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_slip.matching import embed_texts, teach
+from napari_slip.matching.similarity import unit
+from napari_slip.training.own.examples import class_names
+from napari_slip.training.own.pictures import grounds, load_pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_slip.matching import Head
+    from napari_slip.models.protocols import DualEncoder
+    from napari_slip.settings import CropSettings
+    from napari_slip.training.own.examples import Example
+
+
+def teach_from_examples(
+    encoder: DualEncoder, examples: Sequence[Example], n: int, crops: CropSettings, seed: int = 0
+) -> Head:
+    """Teach an encoder with n examples of each class, and with pieces of the ground as none of them.
+
+    Parameters
+    ----------
+    encoder : DualEncoder
+        Whose embeddings are read.
+    examples : sequence of Example
+        Pictures to learn from.
+    n : int
+        Of each class; fewer where there are fewer.
+    crops : CropSettings
+        How segments are shown.
+    seed : int
+        Which examples are taken.
+
+    Returns
+    -------
+    Head
+    """
+    names, rng, card = class_names(examples), np.random.default_rng([seed, n]), encoder.card
+    chosen: list[Example] = []
+    for name in names:
+        own = [e for e in examples if e.name == name]
+        chosen += [own[k] for k in rng.permutation(len(own))[:n]]
+    views = tuple(view for view in crops.views if view != "box") or ("mean",)
+    pictures = load_pictures(chosen, views, card.image_size, card.mean)
+    seen = encoder.encode_images(pictures.reshape(-1, *pictures.shape[2:]))
+    seen = unit(seen.reshape(len(chosen), len(views), -1).mean(axis=1))
+    nothing = encoder.encode_images(grounds(examples, card.image_size, card.mean, seed, most=20 * n))
+    told: list[str | None] = [*(e.name for e in chosen), *[None] * len(nothing)]
+    return teach(
+        np.concatenate([seen, nothing]),
+        told,
+        embed_texts(names, encoder, card.templates),
+        names,
+        embed_texts(card.calibration.null_prompts, encoder, card.templates),
+        clip=card.hash,
+        name=f"{n} examples of each class",
+        seed=seed,
+    )
