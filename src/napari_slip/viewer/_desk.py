@@ -25,6 +25,7 @@ from napari_slip.viewer._runner import Runner
 from napari_slip.viewer._scan import Scan
 from napari_slip.viewer._sheet import Sheet
 from napari_slip.viewer._source import locate, take
+from napari_slip.viewer._teaching import Teaching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +109,7 @@ class Desk(QObject):
         self.decisions = Decisions(self)
         self.class_changes = ClassChanges(self)
         self.scan = Scan(self)
+        self.teaching = Teaching(self)
         self.sheet: Sheet | None = None
         self.correction = Correction(self)
         self.ticked: set[str] = {c.name for c in self.memory.classes}
@@ -243,7 +245,15 @@ class Desk(QObject):
             prompts[name] = (text,)
         snapshot = self.snapshot(sheet, self._region(sheet))
         memory = self.memory
-        request = Request(snapshot, memory.model, prompts, memory.negatives, memory.settings, memory.filters)
+        request = Request(
+            snapshot,
+            memory.model,
+            prompts,
+            memory.negatives,
+            memory.settings,
+            memory.filters,
+            self.teaching.head,
+        )
         self.runner.submit(
             lambda progress: self.engine.run(request, progress),
             lambda outcome: self._landed(sheet, outcome, name),

@@ -37,6 +37,7 @@ from napari_slip.viewer._qt import main_window, present
 from napari_slip.viewer._source_panel import SourcePanel
 from napari_slip.viewer._stack_panel import StackPanel
 from napari_slip.viewer._table import ResultTable
+from napari_slip.viewer._teach_panel import TeachPanel
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -75,6 +76,7 @@ class SlipDock(QWidget):
         self.correct = CorrectPanel(desk)
         self.stack = StackPanel(desk)
         self.files = FilesPanel(desk)
+        self.teach = TeachPanel(desk)
         self.sections: dict[str, QCollapsible] = {}
         self._pointer = Pointer(desk)
         self._window: QMainWindow | None = None
@@ -138,6 +140,7 @@ class SlipDock(QWidget):
             ("Classes", self.classes, True),
             ("Filters", self.filters, True),
             ("Stack", self.stack, True),
+            ("Teach", self.teach, False),
             ("What is segmented", self.source, False),
             ("Model", self.model, False),
             ("Files", self.files, False),

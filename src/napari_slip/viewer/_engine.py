@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_slip.matching import Match
+    from napari_slip.matching import Head, Match
     from napari_slip.pipeline import Slip
     from napari_slip.progress import Progress
     from napari_slip.segments import Segments
@@ -60,6 +60,8 @@ class Request:
     negatives: tuple[str, ...] = ()
     settings: MatchSettings = field(default_factory=MatchSettings)
     filters: FilterSettings = field(default_factory=FilterSettings)
+    head: Head | None = None
+    """What was taught; it is left aside where it was taught to another CLIP."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,18 +138,15 @@ class Engine:
         """
         slip = self.slip(request.model, progress)
         looked = self._look(request.snapshot, slip, progress)
-        match = None
-        if request.prompts:
-            progress("text", 0, 1)
-            match = slip.match(
-                looked.segments,
-                request.prompts,
-                negatives=request.negatives,
-                settings=request.settings,
-                filters=request.filters,
-            )
-            progress("text", 1, 1)
-        return Outcome(request, looked, match, slip)
+        progress("text", 0, 1)
+        outcome = Outcome(request, looked, _match(request, looked, slip), slip)
+        progress("text", 1, 1)
+        return outcome
+
+    def again(self, outcome: Outcome, prompts: Mapping[str, tuple[str, ...]], head: Head | None) -> Outcome:
+        """Score what was found on a plane once more, with other texts or another head."""
+        request = replace(outcome.request, prompts=prompts, head=head)
+        return replace(outcome, request=request, match=_match(request, outcome.looked, outcome.slip))
 
     def slip(self, choice: ModelChoice, progress: Progress) -> Slip:
         """Return models that were chosen, loaded; for the worker."""
@@ -197,6 +196,20 @@ class Engine:
             self._looked[key] = looked
             while len(self._looked) > self._planes:
                 self._looked.popitem(last=False)
+
+
+def _match(request: Request, looked: Looked, slip: Slip) -> Match | None:
+    if not request.prompts:
+        return None
+    head = request.head
+    return slip.match(
+        looked.segments,
+        request.prompts,
+        negatives=request.negatives,
+        settings=request.settings,
+        filters=request.filters,
+        head=head if head is not None and head.clip == slip.encoder.card.hash else None,
+    )
 
 
 def _on_the_plane(segments: Segments, snapshot: Snapshot) -> Segments:

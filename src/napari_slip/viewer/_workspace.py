@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_slip.session import Edit
 from napari_slip.settings import FilterSettings, MatchSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -64,6 +65,11 @@ class Workspace:
     def outcome(self) -> Outcome | None:
         """What was found on the plane on screen."""
         return self._outcomes.get(self.plane)
+
+    @property
+    def outcomes(self) -> Mapping[tuple[int, ...], Outcome]:
+        """What was found on the planes that are at hand."""
+        return MappingProxyType(dict(self._outcomes))
 
     @property
     def segments(self) -> Segments | None:

@@ -1,0 +1,285 @@
+"""Teaching from decisions: examples of each class, a head learnt from them, and everything scored again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakSet
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_slip.errors import InputError
+from napari_slip.viewer import _heads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_slip.matching import Head
+    from napari_slip.objects import Object
+    from napari_slip.progress import Progress
+    from napari_slip.viewer._desk import Desk
+    from napari_slip.viewer._engine import Outcome
+    from napari_slip.viewer._sheet import Sheet
+
+NOTHING = 200
+"""Background segments that are shown as none of the classes, at most."""
+
+DECIDED = ("accepted", "corrected", "rejected")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a head is learnt from.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of a plane that has been looked at with the model that is taught.
+    phrases : mapping from class names to tuples of str
+        The classes, and what is believed of them without examples.
+    looks : list of (D,) arrays
+        What CLIP sees of examples.
+    names : list of str or None
+        The class of each, None for none of them.
+    unseen : list of (Outcome, Object, str or None)
+        Examples that CLIP has not looked at yet, because they were drawn or corrected.
+    """
+
+    outcome: Outcome
+    phrases: Mapping[str, tuple[str, ...]]
+    negatives: tuple[str, ...]
+    looks: list[NDArray[np.float32]]
+    names: list[str | None]
+    unseen: list[tuple[Outcome, Object, str | None]]
+
+    def learn(self, name: str, progress: Progress) -> Head:
+        """Learn a head; for the worker."""
+        from napari_slip.matching import embed_texts, teach
+        from napari_slip.matching.similarity import unit
+
+        encoder = self.outcome.slip.encoder
+        card = encoder.card
+        looks, names = list(self.looks), list(self.names)
+        for k, (outcome, thing, class_name) in enumerate(self.unseen):
+            progress("examples", k, len(self.unseen))
+            looks.append(look_at(outcome, thing, progress))
+            names.append(class_name)
+        progress("teach", 0, 1)
+        read = [embed_texts(phrases, encoder, card.templates) for phrases in self.phrases.values()]
+        nulls = (*card.calibration.null_prompts, *self.negatives)
+        return teach(
+            np.stack(looks),
+            names,
+            np.stack([unit(texts.mean(axis=0)) for texts in read]),
+            tuple(self.phrases),
+            embed_texts(nulls, encoder, card.templates),
+            clip=card.hash,
+            name=name,
+        )
+
+
+class Teaching(QObject):
+    """What was taught to the models of one dock, and what it could be taught with.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose Objects are the examples.
+    """
+
+    changed = Signal()
+    """Another head, or other examples."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.head: Head | None = None
+        self._desk = desk
+        self._sheets: WeakSet[Sheet] = WeakSet()
+        self._looks: WeakKeyDictionary[Sheet, dict[str, NDArray[np.float32]]] = WeakKeyDictionary()
+        self._noted: WeakKeyDictionary[Object, str] = WeakKeyDictionary()
+        for signal in (desk.sheet_changed, desk.plane_changed, desk.objects_changed):
+            signal.connect(self._note)
+
+    @property
+    def counts(self) -> Counter[str | None]:
+        """How many examples of each class there are; None counts what was rejected."""
+        return Counter(name for sheet in self._live() for _, name in _examples(sheet))
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the head was taught with another model than the one of the plane on screen."""
+        sheet = self._desk.sheet
+        outcome = None if sheet is None else sheet.workspace.outcome
+        return (
+            self.head is not None and outcome is not None and outcome.slip.encoder.card.hash != self.head.clip
+        )
+
+    def teach(self, name: str) -> None:
+        """Learn a head from all decisions in this dock, keep it under a name, and use it.
+
+        Raises
+        ------
+        InputError
+            If there is nothing to learn from.
+        """
+        lesson, missing = self._lesson()
+        name = " ".join(name.split()) or "taught"
+
+        def learnt(head: Head) -> None:
+            self.use(head)
+            _heads.save(head)
+            self.changed.emit()
+            self._desk.said.emit(in_words(head) + missing)
+
+        self._desk.runner.submit(lambda progress: lesson.learn(name, progress), learnt)
+
+    def use(self, head: Head | None) -> None:
+        """Score everything with a head, or with the texts alone."""
+        self.head = head
+        if head is not None:
+            self._desk.ticked |= set(head.classes)
+        self.changed.emit()
+        desk = self._desk
+        todo = [(sheet, outcome) for sheet in self._live() for outcome in sheet.workspace.outcomes.values()]
+
+        def again(progress: Progress) -> list[tuple[Sheet, Outcome]]:
+            scored = []
+            for k, (sheet, outcome) in enumerate(todo):
+                progress("scores", k, len(todo))
+                scored.append((sheet, desk.engine.again(outcome, self._prompts(sheet, outcome), head)))
+            return scored
+
+        def landed(scored: list[tuple[Sheet, Outcome]]) -> None:
+            for sheet, outcome in scored:
+                sheet.absorb()
+                sheet.workspace.land(outcome)
+            desk.rerun()
+
+        if todo:
+            desk.runner.submit(again, landed)
+
+    def _live(self) -> list[Sheet]:
+        return [sheet for sheet in self._sheets if sheet.image in self._desk.viewer.layers]
+
+    def _prompts(self, sheet: Sheet, outcome: Outcome) -> dict[str, tuple[str, ...]]:
+        """Return what a plane is asked: what it was asked before, and the taught classes of its session."""
+        classes = {c.name: c.phrases for c in sheet.workspace.session.classes}
+        taught = () if self.head is None else self.head.classes
+        return {**outcome.request.prompts, **{n: classes[n] for n in taught if n in classes}}
+
+    def _lesson(self) -> tuple[Lesson, str]:
+        sheet = self._desk.sheet
+        front = None if sheet is None else sheet.workspace.outcome
+        if sheet is None or front is None:
+            raise InputError("Nothing has been looked at yet: run a text first, then accept examples.")
+        lesson = Lesson(front, {}, self._desk.memory.negatives, [], [], [])
+        clip, missing, ground = front.slip.encoder.card.hash, 0, 0
+        phrases: dict[str, tuple[str, ...]] = {}
+        for one in self._live():
+            looks = self._looks.get(one, {})
+            outcomes = one.workspace.outcomes
+            for thing, name in _examples(one):
+                if name is not None:
+                    phrases.setdefault(name, one.workspace.session.classes[name].phrases)
+                outcome = outcomes.get(thing.plane)
+                if (look := looks.get(_key(clip, thing))) is not None:
+                    lesson.looks.append(look)
+                    lesson.names.append(name)
+                elif outcome is not None and outcome.slip.encoder.card.hash == clip:
+                    lesson.unseen.append((outcome, thing, name))
+                else:
+                    missing += 1
+            for outcome in outcomes.values():
+                segments = outcome.looked.segments
+                if segments.embedding is not None and outcome.slip.encoder.card.hash == clip:
+                    rows = np.flatnonzero(segments.background)[: max(0, NOTHING - ground)]
+                    lesson.looks.extend(segments.embedding[rows])
+                    lesson.names.extend([None] * len(rows))
+                    ground += len(rows)
+        if not phrases:
+            raise InputError(
+                "There is nothing to learn from yet: accept or correct a few objects of each class, and "
+                "reject some that are none."
+            )
+        if not lesson.looks and not lesson.unseen:
+            raise InputError(
+                "The examples lie on planes that this model has not looked at: run on one of them first."
+            )
+        told = f" {missing} more lie on planes that this model has not looked at." if missing else ""
+        return replace(lesson, phrases=phrases), told
+
+    def _note(self) -> None:
+        """Keep what CLIP sees of decided segments, for when their plane is let go."""
+        sheet = self._desk.sheet
+        if sheet is not None:
+            self._sheets.add(sheet)
+            known = self._looks.setdefault(sheet, {})
+            outcome = sheet.workspace.outcome
+            if outcome is not None and outcome.looked.segments.embedding is not None:
+                clip, segments = outcome.slip.encoder.card.hash, outcome.looked.segments
+                for thing, _ in _examples(sheet):
+                    if thing.plane == sheet.workspace.plane and self._noted.get(thing) != clip:
+                        self._noted[thing] = clip
+                        row = (thing.segment or 0) - 1
+                        if 0 <= row < len(segments) and _same(segments.masks.crop(row), thing.crop):
+                            known[_key(clip, thing)] = segments.embedding[row]
+        self.changed.emit()
+
+
+def look_at(outcome: Outcome, thing: Object, progress: Progress) -> NDArray[np.float32]:
+    """Show one drawn mask to the CLIP that has looked at its plane, (D,)."""
+    from napari_slip.matching import Cropper
+    from napari_slip.matching.similarity import unit
+    from napari_slip.segments import PackedMasks
+
+    (x, y), (row, column) = thing.origin, outcome.looked.corner
+    rgb = outcome.looked.rgb
+    top, left = y - row, x - column
+    crop = thing.crop[max(0, -top) : max(0, rgb.shape[0] - top), max(0, -left) : max(0, rgb.shape[1] - left)]
+    if not crop.any():
+        raise InputError(
+            f"An example of {thing.class_name!r} lies outside of what was looked at: run on its place first."
+        )
+    masks = PackedMasks.pack([crop], [(max(0, left), max(0, top))])
+    encoder, crops = outcome.slip.encoder, outcome.slip.crops
+    cropper = Cropper(rgb, crops, size=encoder.card.image_size, mean=encoder.card.mean)
+    return unit(encoder.encode_images(cropper.cut(masks)[0], progress).mean(axis=0))
+
+
+def in_words(head: Head) -> str:
+    """Say what a head was taught with, and what it is worth."""
+    told = f"{len(head.classes)} classes from {head.examples} examples"
+    if np.isnan(head.after):
+        return f"Taught {told}; for a check each class needs two examples or more."
+    return f"Taught {told}: right {head.before:.0%} of the time by the texts alone, {head.after:.0%} taught."
+
+
+def _examples(sheet: Sheet) -> list[tuple[Object, str | None]]:
+    """Return what was decided on an image; what was rejected is an example of no class."""
+    session = sheet.workspace.session
+    decided = [o for o in session.objects.values() if o.status in DECIDED]
+    kept = {(o.plane, o.segment) for o in decided if o.status != "rejected" and o.segment is not None}
+    return [
+        (o, None if o.status == "rejected" else o.class_name)
+        for o in decided
+        # what was taken out of one class and put into another is an example of the other alone
+        if o.status != "rejected" or (o.plane, o.segment) not in kept
+    ]
+
+
+def _key(clip: str, thing: Object) -> str:
+    sums = hashlib.blake2b(np.packbits(thing.crop).tobytes(), digest_size=16)
+    sums.update(repr((clip, thing.plane, thing.origin, thing.crop.shape)).encode())
+    return sums.hexdigest()
+
+
+def _same(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+    return one.shape == other.shape and bool((one == other).all())
+
+
+__all__ = ["Lesson", "Teaching", "in_words", "look_at"]
