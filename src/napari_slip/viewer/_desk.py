@@ -25,6 +25,7 @@ from napari_slip.viewer._runner import Runner
 from napari_slip.viewer._scan import Scan
 from napari_slip.viewer._sheet import Sheet
 from napari_slip.viewer._source import locate, take
+from napari_slip.viewer._summary import summary
 from napari_slip.viewer._teaching import Teaching
 
 if TYPE_CHECKING:
@@ -299,21 +300,8 @@ class Desk(QObject):
         self.landed.emit(sheet, outcome)
 
     def _tell(self, sheet: Sheet) -> None:
-        work = sheet.workspace
-        if work.segments is None:
-            return
-        n = len(work.segments)
-        if not n:
-            self.said.emit("No segment was found: try another contrast, lower thresholds, or another model.")
-        elif work.match is None or work.column is None:
-            self.said.emit(f"{n} segments. Type what you look for.")
-        else:
-            rows, name = work.bright(), work.match.names[work.column]
-            best = f"{work.match.calibrated[rows, work.column].max():.2f}" if len(rows) else ""
-            found = f"{name!r}: {len(rows)} of {n} segments, best score {best}." if best else ""
-            strange = ", ".join(map(repr, work.match.unknown.get(name, ())))
-            hint = f"The model {work.match.model} has never seen {strange}." if best and strange else ""
-            self.said.emit(" ".join(part for part in (found, hint, work.why()) if part))
+        if told := summary(sheet.workspace):
+            self.said.emit(told)
 
     def _sheet_of(self, image: Image) -> Sheet:
         axis = None if image.rgb else self.source.channel_axis
