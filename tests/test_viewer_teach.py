@@ -36,7 +36,7 @@ def row_at(dock, place):
 def decide(dock, name, places=(), rejected=()):
     """Accept and reject, as the buttons under the table do."""
     dock.desk.activate(name)
-    for action, chosen in (("accept", places), ("reject", rejected)):
+    for action, chosen in (("reject", rejected), ("accept", places)):
         if chosen:
             getattr(dock.desk.decisions, action)([row_at(dock, place) for place in chosen])
 

@@ -137,7 +137,8 @@ class TeachPanel(QWidget):
             return
         yes = QMessageBox.StandardButton.Yes
         if QMessageBox.question(self, "Teach", f"Delete {head.name!r} for good?") == yes:
-            self._told(lambda: (_heads.delete(head.name), self._teaching.use(None)))
+            _heads.delete(head.name)
+            self._teaching.use(None)
 
     def _told(self, action: Callable[[], object]) -> None:
         """Do something, and say in a sentence what went wrong with it."""

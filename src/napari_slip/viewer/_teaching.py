@@ -218,17 +218,21 @@ class Teaching(QObject):
         sheet = self._desk.sheet
         if sheet is not None:
             self._sheets.add(sheet)
-            known = self._looks.setdefault(sheet, {})
-            outcome = sheet.workspace.outcome
-            if outcome is not None and outcome.looked.segments.embedding is not None:
-                clip, segments = outcome.slip.encoder.card.hash, outcome.looked.segments
-                for thing, _ in _examples(sheet):
-                    if thing.plane == sheet.workspace.plane and self._noted.get(thing) != clip:
-                        self._noted[thing] = clip
-                        row = (thing.segment or 0) - 1
-                        if 0 <= row < len(segments) and _same(segments.masks.crop(row), thing.crop):
-                            known[_key(clip, thing)] = segments.embedding[row]
+            if (outcome := sheet.workspace.outcome) is not None:
+                self._note_plane(sheet, outcome)
         self.changed.emit()
+
+    def _note_plane(self, sheet: Sheet, outcome: Outcome) -> None:
+        known, clip = self._looks.setdefault(sheet, {}), outcome.slip.encoder.card.hash
+        segments = outcome.looked.segments
+        looks = segments.embedding
+        for thing, _ in _examples(sheet):
+            if looks is None or thing.plane != sheet.workspace.plane or self._noted.get(thing) == clip:
+                continue
+            self._noted[thing] = clip
+            row = (thing.segment or 0) - 1
+            if 0 <= row < len(segments) and _same(segments.masks.crop(row), thing.crop):
+                known[_key(clip, thing)] = looks[row]
 
 
 def look_at(outcome: Outcome, thing: Object, progress: Progress) -> NDArray[np.float32]:

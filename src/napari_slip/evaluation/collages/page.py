@@ -47,7 +47,6 @@ def write_report(
         The training curve of one of the models.
     """
     from jinja2 import Environment
-    from jinja2.utils import markupsafe
 
     folder.mkdir(parents=True, exist_ok=True)
     comparison = folder / "comparison.png"
@@ -57,12 +56,8 @@ def write_report(
         pictures.insert(0, ("Training curve", _base64(curve)))
     template = (importlib.resources.files(__package__) / "page.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True).from_string(template)
-    text = page.render(
-        facts=report.facts,
-        answers=markupsafe.Markup(_html(report.table())),
-        grid=markupsafe.Markup(_html(grid)) if grid else "",
-        pictures=pictures,
-    )
+    tables = {"answers": _cells(report.table()), "grid": _cells(grid)}
+    text = page.render(facts=report.facts, pictures=pictures, **tables)
     (folder / "report.html").write_text(text, encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
     collages = [{"tiles": one.collage.paths, "absent": one.collage.absent} for one in seen]
@@ -104,19 +99,10 @@ def _base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
-def _html(table: str) -> str:
-    """Turn a Markdown table of ours into HTML."""
-    from jinja2.utils import markupsafe
-
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
+def _cells(table: str) -> list[list[str]]:
+    """Take a Markdown table of ours apart, row by row."""
+    return [
+        [cell.strip().strip("*") for cell in line.strip("|").split("|")]
         for line in table.splitlines()
         if not line.startswith("|---")
     ]
-    head, *body = rows
-    cells = "".join(f"<th>{markupsafe.escape(cell)}</th>" for cell in head)
-    lines = [f"<tr>{cells}</tr>"]
-    for row in body:
-        cells = "".join(f"<td>{markupsafe.escape(cell.strip('*'))}</td>" for cell in row)
-        lines.append(f"<tr>{cells}</tr>")
-    return f"<table>{''.join(lines)}</table>"
