@@ -274,4 +274,4 @@ def asked(request: Request) -> str:
     """Return what a plane was asked, in a text that tells one question from another."""
     look = request.snapshot.look
     question: tuple[Any, ...] = (sorted(request.prompts.items()), request.negatives, request.model, look)
-    return repr((*question, request.settings, request.filters))
+    return repr((*question, request.settings, request.filters, request.head))
