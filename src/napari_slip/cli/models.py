@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_slip.cli._sentences import SOME_FAILED, fail, say, sentences
+from napari_slip.cli.recommend import recommend
 
 if TYPE_CHECKING:
     from napari_slip.models.registry import Entry
@@ -16,6 +17,9 @@ app = typer.Typer(help="Models: list them, fetch them, check them, carry them to
 
 Names = Annotated[list[str], typer.Argument(help="Presets, models, or names on the hub.", metavar="NAME...")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+app.command()(recommend)
 
 
 @app.callback(invoke_without_command=True)

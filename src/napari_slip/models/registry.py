@@ -54,8 +54,9 @@ class Entry:
         What must be done before the hub hands it out; empty if nothing.
     images : str
         Name of the CLIP whose image encoder it shares; empty if it has its own.
-    suits : tuple of str
-        Kinds of images that it is recommended for.
+    work : int
+        In millions of multiplications, about: of a SAM for a picture of 1024 x 1024 pixels, of a CLIP for
+        the picture of one segment; 0 where it is not known.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Entry:
     paper: str = ""
     gated: str = ""
     images: str = ""
-    suits: tuple[str, ...] = ()
+    work: int = 0
 
     @property
     def repository(self) -> str:
@@ -111,6 +112,8 @@ class Preset:
         Of the weights.
     needs_download : bool
         Whether the weights are no part of the package.
+    suits : tuple of str
+        What it may be recommended for, as `napari_slip.recommending.KINDS` has it.
     """
 
     sam: str
@@ -119,6 +122,7 @@ class Preset:
     size_mb: int = 0
     licence: str = ""
     needs_download: bool = True
+    suits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -275,6 +279,8 @@ def _read(text: str, known: Registry) -> Registry:
         for name, values in tables.get(kind, {}).items():
             models[kind, name] = _entry(kind, name, values)
     for name, values in tables.get("presets", {}).items():
+        if not all(isinstance(values.get(kind), str) for kind in KINDS):
+            raise ValueError(f"presets.{name} names no sam or no clip")
         presets[name] = _preset(values, models)
     return Registry(models, presets)
 
@@ -296,7 +302,7 @@ def _entry(kind: Kind, name: str, values: dict[str, Any]) -> Entry:
     return entry
 
 
-def _preset(values: dict[str, str], models: dict[tuple[Kind, str], Entry]) -> Preset:
+def _preset(values: dict[str, Any], models: dict[tuple[Kind, str], Entry]) -> Preset:
     sam, clip = values["sam"], values["clip"]
     pair = [entry for entry in (models.get(("sam", sam)), models.get(("clip", clip))) if entry]
     pair += [models["clip", entry.images] for entry in pair if entry.images]
@@ -307,4 +313,5 @@ def _preset(values: dict[str, str], models: dict[tuple[Kind, str], Entry]) -> Pr
         sum(entry.megabytes for entry in pair),
         ", ".join(dict.fromkeys(entry.licence for entry in pair)),
         not all(entry.shipped for entry in pair),
+        tuple(values.get("suits", ())),
     )
