@@ -18,7 +18,7 @@ from models import loaded_tiny_sam
 from segment_anything.modeling import Sam
 
 from napari_slip.models import load_clip, load_sam, precision
-from napari_slip.models.memory import fitting, in_chunks
+from napari_slip.models.memory import fitting, in_chunks, rest, sparing
 from napari_slip.progress import Progress
 from napari_slip.segmentation import SamSegmenter
 from napari_slip.segmentation.chunks import ON_A_PROCESSOR, chunk_size
@@ -303,3 +303,52 @@ def test_mini_finds_the_same_in_a_worker_thread():
 
     with ThreadPoolExecutor(1) as worker:
         np.testing.assert_array_equal(worker.submit(segment).result(), segment())
+
+
+# --- room for others
+
+
+class Network:
+    """What says where it is, and refuses a GPU that is full."""
+
+    def __init__(self):
+        self.device, self.full, self.moves = CUDA, False, []
+
+    def to(self, device):
+        self.moves.append(torch.device(device).type)
+        if self.full and self.moves[-1] == "cuda":
+            raise torch.OutOfMemoryError("full")
+        self.device = torch.device(device)
+
+
+def where(network):
+    return sparing(network, "ours", lambda: network.device.type)
+
+
+def test_models_that_nobody_works_with_make_room_and_come_back():
+    network, busy = Network(), Network()
+    assert where(network) == where(busy) == "cuda"
+    assert rest(idle=1000) == 0
+    assert rest() == 2
+    assert (network.device.type, rest()) == ("cpu", 0)
+    assert where(network) == "cuda"
+    assert (network.moves, busy.device.type) == (["cpu", "cuda"], "cpu")
+
+
+def test_a_model_that_finds_its_gpu_taken_stays_on_the_processor():
+    network = Network()
+    where(network)
+    rest()
+    network.full = True
+    with pytest.warns(UserWarning, match=NOTICE.format("ours")):
+        assert where(network) == "cpu"
+    network.full = False
+    assert where(network) == "cpu"  # one notice, and no moving to and fro
+    assert rest() == 0
+
+
+def test_networks_on_a_processor_do_not_move():
+    network = Network()
+    network.device = torch.device("cpu")
+    assert where(network) == "cpu"
+    assert (rest(), network.moves) == (0, [])

@@ -1,9 +1,11 @@
-"""What to do when the memory of a GPU does not suffice: smaller pieces, then the processor."""
+"""How the memory of a GPU is shared: smaller pieces, then the processor; and given back when nobody works."""
 
 from __future__ import annotations
 
+import time
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
+
+# When each network on a GPU was last worked with, and where those at rest came from.
+_used: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+_homes: WeakKeyDictionary[Any, torch.device] = WeakKeyDictionary()
 
 
 def fitting(device: torch.device, bytes_each: int, *, on_processor: int, most: int) -> int:
@@ -94,10 +100,15 @@ def sparing(network: Any, name: str, work: Callable[[], T]) -> T:
         If the memory does not suffice on the processor either.
     """
     try:
+        if (home := _homes.pop(network, None)) is not None:
+            network.to(home)
         return work()
     except torch.OutOfMemoryError:
-        if network.device.type == "cpu":
+        if network.device.type == "cpu" and home is None:
             raise
+    finally:
+        if network.device.type != "cpu":
+            _used[network] = time.monotonic()
     warnings.warn(
         f"The GPU has too little free memory for {name}: it runs on the processor from now on.",
         stacklevel=3,
@@ -105,3 +116,30 @@ def sparing(network: Any, name: str, work: Callable[[], T]) -> T:
     network.to("cpu")
     torch.cuda.empty_cache()
     return work()
+
+
+def rest(idle: float = 0.0) -> int:
+    """Move networks that nobody works with from a GPU to the processor's memory; `sparing` brings them back.
+
+    To be called by the thread that works with them.
+
+    Parameters
+    ----------
+    idle : float
+        Seconds for which they were not used.
+
+    Returns
+    -------
+    int
+        How many were moved.
+    """
+    now, moved = time.monotonic(), 0
+    for network, last in list(_used.items()):
+        if network.device.type != "cpu" and now - last >= idle:
+            _homes[network] = network.device
+            network.to("cpu")
+            del _used[network]
+            moved += 1
+    if moved:
+        torch.cuda.empty_cache()
+    return moved
