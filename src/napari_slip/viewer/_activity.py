@@ -11,6 +11,7 @@ from napari_slip.viewer._qt import main_window, timer
 STEPS = {
     "model": "Loading the model",
     "download": "Downloading the model",
+    "speed": "Measuring how fast this machine is",
     "picture": "Reading the picture",
     "encode": "SAM looks at the picture",
     "prompts": "SAM asks for masks",

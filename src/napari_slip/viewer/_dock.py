@@ -94,7 +94,7 @@ class SlipDock(QWidget):
             self._window.removeEventFilter(self)
             self._window = None  # which would keep the whole viewer alive
         self.desk.dispose()
-        for part in (self.images, self.source, self._pointer):
+        for part in (self.images, self.source, self._pointer, self.model):
             part.dispose()
         self.activity.end()
 

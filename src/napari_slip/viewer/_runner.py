@@ -34,6 +34,11 @@ log = logging.getLogger(__name__)
 _thread = ThreadPoolExecutor(1, thread_name_prefix="napari-slip")
 
 
+def beside(work: Callable[[], Any]) -> Future[Any]:
+    """Do something small on the thread of all runs, after what is running there."""
+    return _thread.submit(work)
+
+
 @dataclass
 class _Job:
     progress: Progress
@@ -46,14 +51,22 @@ class Runner(QObject):
 
     The main thread looks at the work every few milliseconds, so that the worker never touches a widget and
     many reports cost one repaint.
+
+    Parameters
+    ----------
+    parent : QObject, optional
+        With which it ends.
+    thread : ThreadPoolExecutor, optional
+        For work that asks no model; by default the one of all runs.
     """
 
     state_changed = Signal(str)
     progressed = Signal(str, int, int)
     failed = Signal(str)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, thread: ThreadPoolExecutor | None = None) -> None:
         super().__init__(parent)
+        self._thread = thread or _thread
         self.state: RunnerState = "idle"
         self._job: _Job | None = None
         self._next: tuple[Callable[[Progress], Any], Callable[[Any], None]] | None = None
@@ -70,7 +83,7 @@ class Runner(QObject):
             return
         self._patience.stop()
         progress = Progress(self._note)
-        self._job = _Job(progress, _thread.submit(_guarded, work, progress), landed)
+        self._job = _Job(progress, self._thread.submit(_guarded, work, progress), landed)
         self._report, self._reported = None, time.monotonic()
         self._timer.start()
         self._enter("running")
