@@ -115,17 +115,18 @@ def test_the_command_proposes_a_preset(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     call = commands(monkeypatch, tmp_path)
     monkeypatch.setattr(recommending, "time_run", lambda slip, progress: 2.0)
+    monkeypatch.setattr(recommending, "measure", lambda device: LAPTOP)
     done = call("models", "recommend", "--for", "light", "--device", "cpu", "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert {each["preset"] for each in told["presets"]} == set(known_models().presets)
     mini = told["presets"][0]
     assert (mini["seconds"], mini["measured"], mini["here"]) == (2.0, True, True)
-    assert told["chosen"] in ("mini", "cells")
-    table = call("models", "recommend", "--for", "light", "--patience", "2.5", "--device", "cpu")
+    assert told["chosen"] == "cells"
+    table = call("models", "recommend", "--for", "light", "--patience", "10", "--device", "cpu")
     assert "* " in table.stdout
     assert "2.0 s" in table.stdout
-    assert "Take it with: " in table.stdout
+    assert "Take it with: --model mini" in table.stdout
     wrong = call("models", "recommend", "--for", "trees")
     assert wrong.exit_code == 2
     assert "'trees' is no kind of image" in wrong.stderr

@@ -147,7 +147,7 @@ def test_what_cannot_be_added_is_a_sentence(folder, name, source, kind, sha256, 
 
 
 def test_what_nothing_is_called_is_a_sentence():
-    with pytest.raises(InputError, match=r"No model is called 'sam9': expected one of mini, mobile, vit_b"):
+    with pytest.raises(InputError, match=r"No model is called 'sam9': expected one of mini, mobile, sam2"):
         known_models().named("sam9")
 
 

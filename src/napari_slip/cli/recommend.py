@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_slip.cli import _options as o
+from napari_slip.cli import _options as o  # noqa: TC001 - typer reads the annotations
 from napari_slip.cli._sentences import sentences
 
 if TYPE_CHECKING:
