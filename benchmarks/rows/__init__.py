@@ -17,6 +17,7 @@ NAMES = (
     "store",
     "segments_scaling",
     "decoder",
+    "expected",
     "savings",
     "steps",
     "agreement",

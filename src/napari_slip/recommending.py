@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from napari_slip.models import Registry
@@ -107,24 +108,35 @@ def measure(device: str = "auto") -> Machine:
         If this machine has no such device.
     """
     import psutil
+
+    from napari_slip.models.devices import free_memory, resolve_device
+
+    target = resolve_device(device)
+    work, times = one_block(target), []
+    for _ in range(4):  # the first one also sets things up
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    memory = free_memory(target) or int(psutil.virtual_memory().available)
+    return Machine(str(target), memory, BLOCK / min(times[1:]))
+
+
+def one_block(device: torch.device) -> Callable[[], float]:
+    """Return what runs one block of ViT-B's image encoder on a device, in the precision that pays there."""
     import torch
     from segment_anything.modeling.image_encoder import Block
 
-    from napari_slip.models.devices import free_memory, resolve_device
     from napari_slip.models.precision import bfloat16_pays
 
-    target = resolve_device(device)
-    block: Any = Block(768, 12, window_size=14, use_rel_pos=True, input_size=(14, 14)).to(target).eval()
-    cells = torch.ones(1, 64, 64, 768, device=target)
-    halved = bfloat16_pays(target)
-    times = []
-    with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=halved):
-        for _ in range(4):  # the first one also sets things up
-            start = time.perf_counter()
-            float(block(cells).sum())  # which waits for a GPU
-            times.append(time.perf_counter() - start)
-    memory = free_memory(target) or int(psutil.virtual_memory().available)
-    return Machine(str(target), memory, BLOCK / min(times[1:]))
+    block: Any = Block(768, 12, window_size=14, use_rel_pos=True, input_size=(14, 14)).to(device).eval()
+    cells, halved = torch.ones(1, 64, 64, 768, device=device), bfloat16_pays(device)
+
+    @torch.inference_mode()
+    def work() -> float:
+        with torch.autocast(device.type, torch.bfloat16, enabled=halved):
+            return float(block(cells).sum())  # which waits for a GPU
+
+    return work
 
 
 def advise(
