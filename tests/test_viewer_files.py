@@ -9,6 +9,7 @@ import tifffile
 from _dock_fixtures import *  # noqa: F403
 from _fake_engine import ask, blobs
 from qtpy.QtWidgets import QFileDialog
+from scipy import ndimage
 
 from napari_slip.io import export_session, import_session
 from napari_slip.session import Session
@@ -164,3 +165,49 @@ def test_file_save_writes_any_labels_layer(viewer, tmp_path):
     layer.save(str(tmp_path / "a.json"), plugin="napari-slip")
     (thing,) = import_session(tmp_path / "a.json").objects.values()
     assert thing.class_name == "object" and thing.area == 48
+
+
+# ---------------------------------------------------------------- labels of another program
+
+
+def halves():
+    """Each disc a label, the blue one cut in two, and a label on black; their numbers are far apart."""
+    labels = ndimage.label(blobs().max(axis=-1) > 40)[0].astype(np.int32) * 300
+    labels[65:, :64] = np.where(labels[65:, :64], 7, 0)
+    labels[90:94, 2:6] = 9
+    return labels
+
+
+def test_labels_of_another_program_are_matched_and_corrected_without_sam(dock, engine, qtbot):
+    labels = dock.viewer.add_labels(halves(), name="stardist")
+    assert [dock.source.labels.itemText(i) for i in range(2)] == ["by SAM", "labels 'stardist'"]
+    dock.source.labels.setCurrentIndex(1)
+    ask(dock, "blue", qtbot)
+    work = dock.desk.sheet.workspace
+    assert len(work.segments) == len(np.unique(labels.data)) - 1
+    assert engine.sam.encoded == 0
+    (found,) = session(dock).objects.values()
+    assert set(labels.data[found.mask((96, 128))]) in ({7}, {labels.data[55, 35]})
+    dock.desk.decisions.accept_predictions()
+    labels.data[labels.data == 9] = 0  # painted on: the next run sees it
+    ask(dock, "yellow", qtbot)
+    assert len(work.segments) == len(np.unique(labels.data)) - 1
+    dock.source.labels.setCurrentIndex(0)
+    ask(dock, "red", qtbot)
+    assert engine.sam.encoded == 1 and len(work.segments) == 5
+    assert found.id in session(dock).objects  # whoever made it
+
+
+def test_labels_that_do_not_fit_end_in_a_sentence(dock, qtbot, told):
+    dock.viewer.add_labels(np.zeros((5, 6), int), name="small")
+    dock.source.labels.setCurrentIndex(1)
+    ask(dock, "blue", qtbot)
+    assert told == [
+        "The labels 'small' are (5, 6), but the image is (96, 128): choose labels of the same pixels."
+    ]
+    dock.viewer.layers.remove("small")
+    assert dock.source.labels.count() == 1 and dock.desk.source.labels is None
+    dock.viewer.add_labels(np.zeros((96, 128), int), name="empty")
+    dock.source.labels.setCurrentIndex(1)
+    ask(dock, "blue", qtbot)
+    assert "are empty on this plane" in told[-1]

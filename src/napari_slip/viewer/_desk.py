@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
@@ -24,7 +23,7 @@ from napari_slip.viewer._regions import Region, drawn, visible
 from napari_slip.viewer._runner import Runner
 from napari_slip.viewer._scan import Scan
 from napari_slip.viewer._sheet import Sheet
-from napari_slip.viewer._source import locate, take
+from napari_slip.viewer._source import SourceChoice, locate, take
 from napari_slip.viewer._summary import summary
 from napari_slip.viewer._teaching import Teaching
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
-    from napari.layers import Labels, Layer
+    from napari.layers import Layer
 
     from napari_slip.session import ClassList
     from napari_slip.viewer._engine import Outcome
@@ -58,18 +57,6 @@ def told(action: Callable[Concatenate[Desk, P], None]) -> Callable[Concatenate[D
             desk.fail(str(error))
 
     return wrapped
-
-
-@dataclass
-class SourceChoice:
-    """What of the image is segmented."""
-
-    others: tuple[Image, ...] = ()
-    clip_sees: int | None = None
-    channel_axis: int | None = None
-    displayed_contrast: bool = False
-    region: Literal["plane", "view"] | Any = "plane"
-    """The plane, the field of view, or a Shapes layer."""
 
 
 class Desk(QObject):
@@ -270,6 +257,7 @@ class Desk(QObject):
             displayed_contrast=self.source.displayed_contrast,
             region=region,
             clip_sees=self.source.clip_sees if others else None,
+            labels=self.source.labels if self.source.labels in self.viewer.layers else None,
         )
 
     def _region(self, sheet: Sheet) -> Region:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slip.filtering import containment
+from napari_slip.segmentation.adopting import adopt_labels
 from napari_slip.segments import PackedMasks
 from napari_slip.settings import Contrast, FilterSettings, MatchSettings
 from napari_slip.store import DiskStore
@@ -170,7 +171,11 @@ class Engine:
             return known
         progress("picture", 0, 1)
         sam_sees, clip_sees = snapshot.pictures(pixels)
-        if clip_sees is sam_sees:
+        if snapshot.labels is not None:
+            found = adopt_labels(snapshot.labels[snapshot.window], sam_sees, progress)
+            found = slip.embed(found, clip_sees, progress=progress)
+            found = found.replace(origin={"segments": "labels", "clip": dict(made_by).get("clip", "")})
+        elif clip_sees is sam_sees:
             found = slip.segment(sam_sees, contrast=_AS_IT_IS, progress=progress)
         else:
             found = slip.propose(slip.encode(sam_sees, progress=progress), progress=progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.utils.transforms import Affine
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import napari
-    from napari.layers import Image
+    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
 
@@ -129,6 +129,8 @@ class Snapshot:
         The part of the plane that is segmented.
     clip_sees : int, optional
         Which of several layers CLIP sees; all together if None.
+    labels : (H, W) array, optional
+        Another program's segments, in place of SAM's.
     """
 
     data: tuple[Any, ...]
@@ -137,6 +139,7 @@ class Snapshot:
     rgb: bool = False
     region: Region = field(default_factory=Region)
     clip_sees: int | None = None
+    labels: NDArray[Any] | None = None
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -146,7 +149,10 @@ class Snapshot:
     @property
     def look(self) -> str:
         """How the pixels are looked at, in a text that tells one way from another."""
-        return repr((self.contrasts, self.region, self.clip_sees, self.place.plane_channel_axis))
+        adopted = ""
+        if self.labels is not None:
+            adopted = hashlib.blake2b(np.ascontiguousarray(self.labels).data, digest_size=16).hexdigest()
+        return repr((self.contrasts, self.region, self.clip_sees, self.place.plane_channel_axis, adopted))
 
     @property
     def lazy(self) -> bool:
@@ -201,6 +207,20 @@ class Snapshot:
         return sums.hexdigest()
 
 
+@dataclass
+class SourceChoice:
+    """What of the image is segmented."""
+
+    others: tuple[Image, ...] = ()
+    clip_sees: int | None = None
+    channel_axis: int | None = None
+    displayed_contrast: bool = False
+    region: Literal["plane", "view"] | Any = "plane"
+    """The plane, the field of view, or a Shapes layer."""
+    labels: Labels | None = None
+    """Another program's segments; SAM's if there are none."""
+
+
 def locate(viewer: napari.Viewer, layer: Image, channel_axis: int | None = None) -> Place:
     """Find the plane of a layer that is on screen, whatever the order of the dimensions.
 
@@ -233,7 +253,7 @@ def locate(viewer: napari.Viewer, layer: Image, channel_axis: int | None = None)
     return Place((rows, columns), index, (full[rows], full[columns]), full, channel_axis)
 
 
-def layer_data(layer: Image) -> Any:
+def layer_data(layer: Image | Labels) -> Any:
     """Return a layer's pixels at full resolution, as they are kept."""
     return layer.data[0] if layer.multiscale else layer.data
 
@@ -246,6 +266,7 @@ def take(
     displayed_contrast: bool = False,
     region: Region | None = None,
     clip_sees: int | None = None,
+    labels: Labels | None = None,
 ) -> Snapshot:
     """Take down what is to be segmented; the first layer says where it lies.
 
@@ -272,6 +293,28 @@ def take(
         rgb=first.rgb,
         region=region or Region(),
         clip_sees=clip_sees,
+        labels=None if labels is None else labels_on(labels, place),
+    )
+
+
+def labels_on(layer: Labels, place: Place) -> NDArray[Any]:
+    """Return what a Labels layer shows on a plane, (H, W); a copy, because it may be painted on meanwhile.
+
+    Raises
+    ------
+    InputError
+        If it has another shape than the image.
+    """
+    data = layer_data(layer)
+    steps = tuple(n for axis, n in enumerate(place.full) if axis != place.channel_axis)
+    key = tuple(k for axis, k in enumerate(place.key) if axis != place.channel_axis)
+    if tuple(data.shape) == place.shape:
+        return np.array(data)
+    if tuple(data.shape) == steps:
+        return np.array(data[key])
+    raise InputError(
+        f"The labels {layer.name!r} are {tuple(data.shape)}, but the image is {steps}: choose labels of the "
+        "same pixels."
     )
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Shapes
+from napari.layers import Image, Labels, Shapes
 from qtpy.QtWidgets import QComboBox, QFormLayout, QMenu, QToolButton, QWidget
 
+from napari_slip.viewer._layers import OURS
 from napari_slip.viewer._source import layer_data
 
 if TYPE_CHECKING:
     from napari_slip.viewer._desk import Desk
 
-PLANE, VIEW = "the whole plane", "the field of view"
+PLANE, VIEW, BY_SAM = "the whole plane", "the field of view", "by SAM"
 
 
 class SourcePanel(QWidget):
@@ -27,6 +28,12 @@ class SourcePanel(QWidget):
         self.region.setToolTip(
             "What is segmented: the plane on screen, the part that is seen, or a drawn region."
         )
+        self.labels = QComboBox()
+        self.labels.setToolTip(
+            "Who makes the segments: SAM, or another program or a person, whose labels texts are then "
+            "matched against."
+        )
+        self._labels: list[Labels] = []
         self.axis = QComboBox()
         self.axis.setToolTip("Which axis of the layer holds its channels; it is never guessed.")
         self.others = QToolButton()
@@ -42,6 +49,7 @@ class SourcePanel(QWidget):
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         for title, widget in (
+            ("Segments", self.labels),
             ("Region", self.region),
             ("Channels", self.axis),
             ("Together with", self.others),
@@ -49,6 +57,7 @@ class SourcePanel(QWidget):
             ("Contrast", self.contrast),
         ):
             self._form.addRow(title, widget)
+        self.labels.currentIndexChanged.connect(self._changed)
         self.region.currentIndexChanged.connect(self._changed)
         self.sees.currentIndexChanged.connect(self._changed)
         self.contrast.currentIndexChanged.connect(self._changed)
@@ -92,6 +101,7 @@ class SourcePanel(QWidget):
         )
         self.region.blockSignals(blocked)
         self._desk.source.region = regions[self.region.currentIndex()]
+        self._list_labels()
         self._menu.clear()
         for layer in self._possible():
             action = self._menu.addAction(layer.name)
@@ -102,6 +112,22 @@ class SourcePanel(QWidget):
                 action.toggled.connect(self._others_changed)
         self._form.setRowVisible(self.others, bool(self._menu.actions()))
         self._others_changed()
+
+    def _list_labels(self) -> None:
+        """List the Labels layers that are not ours."""
+        chosen = self._desk.source.labels
+        self._labels = [
+            layer
+            for layer in self._desk.viewer.layers
+            if isinstance(layer, Labels) and OURS not in layer.metadata
+        ]
+        blocked = self.labels.blockSignals(True)
+        self.labels.clear()
+        self.labels.addItems([BY_SAM, *(f"labels {layer.name!r}" for layer in self._labels)])
+        self.labels.setCurrentIndex(
+            1 + next((n for n, layer in enumerate(self._labels) if layer is chosen), -1)
+        )
+        self.labels.blockSignals(blocked)
 
     def _possible(self) -> list[Image]:
         image = self._image
@@ -132,6 +158,7 @@ class SourcePanel(QWidget):
     def _changed(self) -> None:
         source = self._desk.source
         source.region = ["plane", "view", *self._shapes][max(0, self.region.currentIndex())]
+        source.labels = [None, *self._labels][max(0, self.labels.currentIndex())]
         source.clip_sees = self.sees.currentIndex() - 1 if self.sees.currentIndex() > 0 else None
         source.displayed_contrast = self.contrast.currentIndex() == 1
 
