@@ -26,12 +26,15 @@ NAMES = (
     "mini_grid",
     "automatic",
     "exact",
+    "linking",
+    "workers",
     "memory",
+    "stack_memory",
     "size_scaling",
 )
 """In the order in which they are measured, the quicker ones first."""
 
-ASKED = ("viewer", "corrections")
+ASKED = ("viewer", "viewer_stack", "corrections")
 """Measured only when they are named: they need more than the package: a display, or pictures."""
 
 

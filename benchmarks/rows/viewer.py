@@ -44,8 +44,8 @@ def _light(context: Context) -> list[Row]:
     from napari_slip.viewer._engine import Engine
 
     runs = 3 if context.quick else 15
-    slip = Slip(_Discs(), _Words())
-    with _dock(np.zeros((SIDE, SIDE), np.uint8), Engine(lambda choice, progress: slip)) as dock:
+    slip = Slip(_Discs(), Words())
+    with docked(np.zeros((SIDE, SIDE), np.uint8), Engine(lambda choice, progress: slip)) as dock:
         _ask(dock, "first")
         prompts = [_milliseconds(lambda i=i: _ask(dock, f"text {i}")) for i in range(runs)]
         slider = dock.filters.rows["area"].slider
@@ -53,8 +53,8 @@ def _light(context: Context) -> list[Row]:
         slides = []
         for i in range(runs):
             low = np.log10(200 + 60 * (i % 10))
-            slides.append(_milliseconds(lambda low=low: (slider.setValue((low, top)), _paint())))
-            _rest(0.4)
+            slides.append(_milliseconds(lambda low=low: (slider.setValue((low, top)), paint())))
+            rest(0.4)
     n = f"{CELLS * CELLS} segments, {SIDE} x {SIDE}, milliseconds"
     return [_row("dock: second prompt", prompts, n), _row("dock: slider to picture", slides, n)]
 
@@ -81,7 +81,7 @@ def _heavy(context: Context) -> list[Row]:
         return outcome
 
     engine.run = timed  # type: ignore[method-assign]
-    with _dock(rgb, engine) as dock:
+    with docked(rgb, engine) as dock:
         _ask(dock, "coin")
         threaded.clear()
         for _ in range(context.repeats):
@@ -107,7 +107,8 @@ def _milliseconds(work: Callable[[], Any]) -> float:
 
 
 @contextmanager
-def _dock(picture: NDArray[np.uint8], engine: Any) -> Iterator[SlipDock]:
+def docked(picture: NDArray[np.uint8], engine: Any) -> Iterator[SlipDock]:
+    """Open a viewer with a picture and the dock."""
     import napari
 
     from napari_slip.viewer import SlipDock
@@ -117,22 +118,24 @@ def _dock(picture: NDArray[np.uint8], engine: Any) -> Iterator[SlipDock]:
     viewer.add_image(picture, name="picture")
     dock = SlipDock(viewer, engine)
     viewer.window.add_dock_widget(dock, name="SLIP")
-    _rest(1)
+    rest(1)
     yield dock
     dock.dispose()
     viewer.close()
 
 
-def _paint() -> None:
+def paint() -> None:
+    """Let the window do what it has to."""
     from qtpy.QtWidgets import QApplication
 
     QApplication.processEvents()
 
 
-def _rest(seconds: float) -> None:
+def rest(seconds: float) -> None:
+    """Let the window live for a while."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
-        _paint()
+        paint()
         time.sleep(0.002)
 
 
@@ -141,9 +144,9 @@ def _ask(dock: SlipDock, text: str) -> None:
     dock.prompt.setText(text)
     dock.prompt.returnPressed.emit()
     while dock.desk.runner.state != "idle":
-        _paint()
+        paint()
         time.sleep(0.001)
-    _paint()
+    paint()
 
 
 def _watched(dock: SlipDock, text: str) -> tuple[float, float]:
@@ -155,7 +158,7 @@ def _watched(dock: SlipDock, text: str) -> tuple[float, float]:
     while True:
         time.sleep(0.001)
         before = time.perf_counter()
-        _paint()
+        paint()
         now = time.perf_counter()
         if dock.desk.runner.state == "idle":
             return gap, 1000 * (now - before)
@@ -184,13 +187,15 @@ class _Discs:
         return Segments((SIDE, SIDE), masks, unit[0], unit[1], unit[2], area, unit[3], parent, none)
 
 
-class _Words:
+class Words:
     """Embeds by chance, and at once."""
 
     card = EncoderCard(name="words", hash="sha256:words", image_size=8, mean=(0.0, 0.0, 0.0))
 
     def encode_images(self, pictures: NDArray[np.uint8], progress: Progress | None = None) -> NDArray:
+        """Return vectors by chance."""
         return np.random.default_rng(1).normal(size=(len(pictures), D)).astype(np.float32)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray:
+        """Return vectors by chance."""
         return np.random.default_rng(len(texts[0])).normal(size=(len(texts), D)).astype(np.float32)
