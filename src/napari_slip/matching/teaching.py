@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from napari_slip.atomic import replacing
 from napari_slip.errors import InputError
 from napari_slip.matching.similarity import unit
 
@@ -75,16 +76,13 @@ class Head:
             "examples": self.examples,
             "accuracy": [self.before, self.after],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.part")
-        with unfinished.open("wb") as file:
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(
                 file,
                 header=np.frombuffer(json.dumps(header).encode(), np.uint8),
                 weights=self.weights,
                 bias=self.bias,
             )
-        unfinished.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Head:

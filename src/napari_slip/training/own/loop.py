@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_slip.atomic import replacing
 from napari_slip.errors import InputError
 from napari_slip.models.devices import resolve_device
 from napari_slip.progress import Progress
@@ -278,9 +279,8 @@ class _Run:
             "random": torch.get_rng_state(),
             "epochs": [epoch.to_dict() for epoch in self.epochs],
         }
-        unfinished = self.folder / (CHECKPOINT + ".part")
-        torch.save(whole, unfinished)
-        unfinished.replace(self.folder / CHECKPOINT)
+        with replacing(self.folder / CHECKPOINT) as unfinished:
+            torch.save(whole, unfinished)
 
 
 def _groups(learner: Learner, settings: TrainSettings) -> list[dict[str, Any]]:
