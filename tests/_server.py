@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -66,6 +68,16 @@ def whole(handler: Handler, data: bytes, stop: int | None = None, tag: str = '"o
 def cut(after: int) -> Reply:
     """Return a reply that breaks the connection after some bytes."""
     return lambda handler, data: whole(handler, data, stop=after)
+
+
+def reset(after: int) -> Reply:
+    """Return a reply that ends as where a machine on the way gives up: with a reset, not with a farewell."""
+
+    def reply(handler: Handler, data: bytes) -> None:
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        whole(handler, data, stop=after)
+
+    return reply
 
 
 def status(code: int, **headers: str) -> Reply:

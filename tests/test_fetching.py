@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from _server import cut, other, serving, status
+from _server import cut, other, reset, serving, status
 
 from napari_slip.errors import Cancelled, ModelError
 from napari_slip.models import fetching
@@ -85,12 +85,13 @@ def test_what_has_arrived_is_not_fetched_again(site, folder, entry):
     [
         [cut(0)],
         [cut(1), cut(100_000), cut(5)],
+        [reset(100_000)],
         [status(429, Retry_After="0"), status(503, Retry_After="0")],
         [status(302, Location="/w.pth")],
         [cut(100_000), other(b"other")],  # exchanged in the middle: what came before is of no use
         [cut(100_000), status(416)],
     ],
-    ids=["at once", "three times", "busy", "redirected", "exchanged", "refused"],
+    ids=["at once", "three times", "reset", "busy", "redirected", "exchanged", "refused"],
 )
 def test_a_server_that_stumbles_is_asked_again(site, folder, entry, replies):
     site.next = list(replies)
@@ -193,7 +194,7 @@ def test_two_hundred_interruptions_leave_no_bad_file(site, folder, entry):
         wanted = replace(entry, sha256="", size=0) if unknown and kind != "wrong" else entry
         site.next = {
             "cut": [cut(chance.randrange(at + 1)) for _ in range(2)],
-            "reset": [cut(at), status(500, Retry_After="0")],
+            "reset": [reset(at), status(500, Retry_After="0")],
             "wrong": [other(chance.randbytes(9))] * 2,
             "busy": [status(429, Retry_After="0"), cut(at // 2)],
             "missing": [status(404)],

@@ -9,11 +9,15 @@ import zipfile
 
 import pytest
 import torch
+from encoders import ENCODERS
+from engines import ENGINES
 from models import tiny_sam
 from safetensors.torch import save_file
 
 from napari_slip.errors import ModelError
+from napari_slip.models import load_clip
 from napari_slip.models.weights import read_state
+from napari_slip.segmentation import load_segmenter
 
 
 class Evil:
@@ -105,3 +109,70 @@ def test_a_training_programs_checkpoint_is_opened(tmp_path, wrapper):
 def test_what_is_shown_a_billion_times_is_looked_at_once(tmp_path):
     torch.save({"weight": torch.ones(1).expand(10**6, 10**5)}, tmp_path / "wide.pth")
     assert read_state(tmp_path / "wide.pth")["weight"].shape == (10**6, 10**5)
+
+
+# ---------------------------------------------------------------- in the place of every model's weights
+
+
+def shapes_of_another(path):
+    state = read_state(path)
+    name = max(state, key=lambda key: state[key].ndim)
+    state[name] = torch.zeros(3, *state[name].shape)
+    _save(state, path)
+
+
+def holes(path):
+    state = read_state(path)
+    name = max(state, key=lambda key: state[key].numel())
+    state[name] = torch.full_like(state[name], torch.nan)
+    _save(state, path)
+
+
+def a_program(path):
+    path.unlink()
+    pickled(path.with_name("pytorch_model.bin") if path.suffix == ".safetensors" else path)
+
+
+def a_bomb(path):
+    path.unlink()
+    bomb(path.with_name("pytorch_model.bin") if path.suffix == ".safetensors" else path)
+
+
+def a_page(path):
+    path.write_text("<html>Sign in to the network of this hotel</html>" * 100)
+
+
+def _save(state, path):
+    if path.suffix == ".safetensors":
+        save_file({key: values.contiguous() for key, values in state.items()}, path, {"format": "pt"})
+    else:
+        torch.save(state, path)
+
+
+HARMS = {
+    shapes_of_another: r"(is no .*(shape|size|mismatch)|of another architecture)",
+    holes: r"holds numbers that are none \(NaN or infinite",
+    a_program: r"holds more than numbers, and reading such a pickle can run any program",
+    a_bomb: r"is an archive that unpacks to",
+    huge_header: r"cannot be read as a checkpoint",
+    a_page: r"cannot be read as a checkpoint",
+}
+
+
+@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize("name", [*(name for name in ENGINES if name != "labels"), *ENCODERS])
+def test_harm_in_the_place_of_any_models_weights_is_a_sentence(tmp_path, monkeypatch, name, harm):
+    (tmp_path / "model").mkdir()
+    if name in ENGINES:
+        where = ENGINES[name](tmp_path / "model", monkeypatch)
+        load = load_segmenter
+    else:
+        ENCODERS[name](tmp_path / "model")
+        where, load = tmp_path / "model", load_clip
+    monkeypatch.chdir(tmp_path)
+    weights = next(p for p in (tmp_path / "model").glob("*") if p.suffix in (".safetensors", ".pt", ".pth"))
+    harm(weights)
+    with pytest.raises(ModelError, match=HARMS[harm]) as raised:
+        load(where, device="cpu")
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.rglob("executed"))
