@@ -158,6 +158,20 @@ def test_stopped_and_resumed_it_gives_the_same_numbers(trained, data, tmp_path):
     assert (one == other).all()
 
 
+@pytest.mark.slow
+def test_the_papers_architecture_trains_and_resumes_bit_exactly(data, tmp_path):
+    """ResNet-50 and DistilBERT from random numbers, with the paper's losses and rates, in small."""
+    text = "distilbert:dim=16,n_layers=1,n_heads=2,hidden_dim=32"
+    settings = TrainSettings.paper(text_model=text, image_size=32, batch=8, epochs=2)
+    train(data, replace(settings, epochs=1), tmp_path / "paused")
+    resumed = train(data, settings, tmp_path / "paused")
+    whole = train(data, settings, tmp_path / "whole")
+    assert [e.validation_loss for e in resumed.epochs] == [e.validation_loss for e in whole.epochs]
+    one, other = (torch.load(run.folder / "checkpoint.pt")["network"] for run in (resumed, whole))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_a_folder_with_another_training_is_told(trained, data):
     with pytest.raises(InputError, match="holds a training with another projection"):
         train(data, replace(SMALL, projection=8), trained.folder)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from _fake_engine import ask, blobs, ours
+from hypothesis import given
+from hypothesis import strategies as st
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_slip.errors import InputError
 from napari_slip.matching import Head, teach
+from napari_slip.objects import Object
 from napari_slip.viewer import SlipDock, _heads
+from napari_slip.viewer._engine import Looked, Outcome
 from napari_slip.viewer._teach_panel import TEXTS
+from napari_slip.viewer._teaching import _within
 
 pytest_plugins = ["_dock_fixtures"]
 
@@ -189,3 +194,16 @@ def test_a_damaged_head_and_one_for_another_model_are_told(confused, qtbot, tmp_
     wait(confused, qtbot)
     assert "another one, so it does nothing" in confused.teach.worth.text()
     assert best(confused, "red") == row_at(confused, RED)
+
+
+@given(st.tuples(*[st.integers(0, 12)] * 2), st.tuples(*[st.integers(0, 12)] * 2), st.integers(1, 9))
+def test_of_a_mask_the_part_within_what_was_looked_at_is_shown(origin, corner, side):
+    crop = np.random.default_rng(side).random((side, side + 1)) > 0.3
+    thing = Object(1, "red", "corrected", crop, origin)
+    plane = np.zeros((40, 40), bool)
+    plane[thing.window] = crop
+    rgb = np.zeros((8, 10, 3), np.uint8)
+    seen, (x, y) = _within(Outcome(None, Looked(None, rgb, corner), None, None), thing)
+    drawn = np.zeros((8, 10), bool)
+    drawn[y : y + seen.shape[0], x : x + seen.shape[1]] = seen
+    assert (drawn == plane[corner[0] : corner[0] + 8, corner[1] : corner[1] + 10]).all()

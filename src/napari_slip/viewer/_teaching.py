@@ -190,7 +190,11 @@ class Teaching(QObject):
                 if (look := looks.get(_key(clip, thing))) is not None:
                     lesson.looks.append(look)
                     lesson.names.append(name)
-                elif outcome is not None and outcome.slip.encoder.card.hash == clip:
+                elif (
+                    outcome is not None
+                    and outcome.slip.encoder.card.hash == clip
+                    and _within(outcome, thing)[0].any()
+                ):
                     lesson.unseen.append((outcome, thing, name))
                 else:
                     missing += 1
@@ -210,7 +214,9 @@ class Teaching(QObject):
             raise InputError(
                 "The examples lie on planes that this model has not looked at: run on one of them first."
             )
-        told = f" {missing} more lie on planes that this model has not looked at." if missing else ""
+        told = (
+            f" {missing} more lie on planes or places that this model has not looked at." if missing else ""
+        )
         return replace(lesson, phrases=phrases), told
 
     def _note(self) -> None:
@@ -241,15 +247,9 @@ def look_at(outcome: Outcome, thing: Object, progress: Progress) -> NDArray[np.f
     from napari_slip.matching.similarity import unit
     from napari_slip.segments import PackedMasks
 
-    (x, y), (row, column) = thing.origin, outcome.looked.corner
     rgb = outcome.looked.rgb
-    top, left = y - row, x - column
-    crop = thing.crop[max(0, -top) : max(0, rgb.shape[0] - top), max(0, -left) : max(0, rgb.shape[1] - left)]
-    if not crop.any():
-        raise InputError(
-            f"An example of {thing.class_name!r} lies outside of what was looked at: run on its place first."
-        )
-    masks = PackedMasks.pack([crop], [(max(0, left), max(0, top))])
+    crop, corner = _within(outcome, thing)
+    masks = PackedMasks.pack([crop], [corner])
     encoder, crops = outcome.slip.encoder, outcome.slip.crops
     cropper = Cropper(rgb, crops, size=encoder.card.image_size, mean=encoder.card.mean)
     return unit(encoder.encode_images(cropper.cut(masks)[0], progress).mean(axis=0))
@@ -274,6 +274,14 @@ def _examples(sheet: Sheet) -> list[tuple[Object, str | None]]:
         # what was taken out of one class and put into another is an example of the other alone
         if o.status != "rejected" or (o.plane, o.segment) not in kept
     ]
+
+
+def _within(outcome: Outcome, thing: Object) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+    """Return the part of a mask that lies in the window that was looked at, and its corner (x, y) there."""
+    (height, width), (top, left) = outcome.looked.rgb.shape[:2], outcome.looked.corner
+    y, x = thing.origin[1] - top, thing.origin[0] - left
+    rows, columns = slice(max(0, -y), max(0, height - y)), slice(max(0, -x), max(0, width - x))
+    return thing.crop[rows, columns], (max(0, x), max(0, y))
 
 
 def _key(clip: str, thing: Object) -> str:
