@@ -141,6 +141,10 @@ class FilterPanel(QWidget):
         return f"{ends[0]} \N{EN DASH} {ends[1]} {unit}"
 
 
+BUTTONS = 80
+"""Room that the buttons of a spin box take."""
+
+
 class RulePanel(QWidget):
     """Which segments a text accepts: the best, the k best, or all above a score."""
 
@@ -156,6 +160,9 @@ class RulePanel(QWidget):
         self.floor = _score("Calibrated score that a match must reach, 0 to 1.")
         self.least = _score("Score that also the best must reach; at 0 it is always shown, with its score.")
         self.least.setPrefix("from ")
+        # napari's style puts a button at each end, of which Qt's hint knows nothing
+        for number, widest in ((self.count, "9999"), (self.least, "from 0.00")):
+            number.setFixedWidth(number.fontMetrics().horizontalAdvance(widest) + BUTTONS)
         self.outlines = _check(
             "Outlines", "Draw the segments as outlines, so that the picture is seen beneath."
         )
