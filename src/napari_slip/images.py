@@ -10,12 +10,17 @@ import numpy as np
 from napari_slip.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_slip.settings import Contrast
 
 MIN_SIDE = 2
 """Pixels that each side of a plane must have: an object in fewer cannot be told from noise."""
+
+BAND = 256
+"""Rows of a plane that are stretched at once."""
 
 
 def to_rgb(
@@ -63,8 +68,8 @@ def to_rgb(
             "channel_axis."
         )
     _check_size(image.shape)
-    grey = _to_uint8(_stretch(image, contrast))
-    return np.repeat(grey[..., None], 3, axis=-1)
+    limits = _limits(image, contrast)
+    return _by_bands(image.shape, lambda rows: _stretch(image[rows], limits)[..., None])
 
 
 def mean_intensity_image(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -111,16 +116,25 @@ def _channels_first(image: NDArray[Any], channel_axis: int) -> NDArray[Any]:
     return channels
 
 
+def _by_bands(shape: tuple[int, ...], stretched: Callable[[slice], NDArray[np.float32]]) -> NDArray[np.uint8]:
+    """Make a picture some rows at a time: floats of a whole plane would take many times its memory."""
+    rgb = np.empty((shape[0], shape[1], 3), np.uint8)
+    for top in range(0, shape[0], BAND):
+        rows = slice(top, top + BAND)
+        rgb[rows] = _to_uint8(stretched(rows))
+    return rgb
+
+
 def _colour(image: NDArray[Any], contrast: Contrast) -> NDArray[np.uint8]:
     colours = image[..., :3]
-    stretched: NDArray[np.float32]
-    if image.dtype == np.uint8 and contrast.limits is None and _spans_its_type(colours):
-        stretched = colours.astype(np.float32) / np.float32(255)
-    else:
-        stretched = _stretch(colours, contrast)
-    if image.shape[-1] == 4:
-        stretched = stretched * _opacity(image[..., 3:])
-    return _to_uint8(stretched)
+    as_it_is = image.dtype == np.uint8 and contrast.limits is None and _spans_its_type(colours)
+    limits = (0.0, 255.0) if as_it_is else _limits(colours, contrast)
+
+    def stretched(rows: slice) -> NDArray[np.float32]:
+        band = _stretch(colours[rows], limits)
+        return band if image.shape[-1] == 3 else band * _opacity(image[rows, :, 3:])
+
+    return _by_bands(image.shape, stretched)
 
 
 def _spans_its_type(colours: NDArray[Any]) -> bool:
@@ -138,10 +152,16 @@ def _opacity(alpha: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _blend(channels: NDArray[Any], contrast: Contrast) -> NDArray[np.uint8]:
-    blended = np.zeros((*channels.shape[1:], 3), np.float32)
-    for channel, hue in zip(channels, _hues(len(channels)), strict=True):
-        blended += _stretch(channel, contrast)[..., None] * np.asarray(hue, np.float32)
-    return _to_uint8(blended)
+    hues = [np.asarray(hue, np.float32) for hue in _hues(len(channels))]
+    limits = [_limits(channel, contrast) for channel in channels]
+
+    def blended(rows: slice) -> NDArray[np.float32]:
+        band = np.zeros((*channels[0][rows].shape, 3), np.float32)
+        for channel, pair, hue in zip(channels, limits, hues, strict=True):
+            band += _stretch(channel[rows], pair)[..., None] * hue
+        return band
+
+    return _by_bands(channels.shape[1:], blended)
 
 
 def _hues(n: int) -> list[tuple[float, float, float]]:
@@ -153,11 +173,16 @@ def _hues(n: int) -> list[tuple[float, float, float]]:
     return [colorsys.hsv_to_rgb(i / n, 1.0, 1.0) for i in range(n)]
 
 
-def _stretch(image: NDArray[Any], contrast: Contrast) -> NDArray[np.float32]:
-    """Map the contrast limits of `image` to 0..1, as float32."""
+def _limits(image: NDArray[Any], contrast: Contrast) -> tuple[float, float]:
+    """Return the values that become black and white."""
     if image.dtype == bool:
-        return image.astype(np.float32)
-    low, high = contrast.limits or _percentiles(image, contrast.percentiles)
+        return 0.0, 1.0
+    return contrast.limits or _percentiles(image, contrast.percentiles)
+
+
+def _stretch(image: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.float32]:
+    """Map the limits to 0..1, as float32."""
+    low, high = limits
     if high <= low:  # a flat image has no contrast to show
         return np.zeros(image.shape, np.float32)
     # float64 only where float32 cannot tell neighbours apart
