@@ -4,7 +4,8 @@ SAM's answer to many clicks can be worse than its answer to few. So an answer is
 click, as FocalClick's progressive merge does (arXiv 2204.02574), and with each click in a smaller
 neighbourhood, so that the last ones mend details. A click beside the outline first moves the whole outline
 along the model's logits to where the click lies: that rights at once a mask that is a little too small or too
-large all around.
+large all around. Later clicks push the outline to where they are, without the model, which has said what it
+knows by then.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     Click = tuple[float, float, int]
 
 LEVELS = 4
-"""Clicks that may move the whole outline; later ones act where they are."""
+"""Clicks that may move the whole outline; later ones push it out or in where they are."""
+
+SPREAD = 0.3
+"""How far along the outline such a push is felt, in square roots of the mask's area."""
 
 WIDE, NARROWING = 3.0, 0.5
 """Reach of the first correcting click, in distances from it to the outline, and by how much it shrinks."""
@@ -127,15 +131,28 @@ def _corrected(
     reach = max(1.0, WIDE - NARROWING * (number - 1))
     around = _disc(mine.shape, at, reach * far + 1)
     grown = mine | (_region(other & ~mine, at) & around) | _disc(mine.shape, at, max(far - 0.5, 0.5))
-    if logits is not None and number <= LEVELS and far <= max(2.0, BESIDE * np.sqrt(before.sum())):
+    moved = grown
+    if number > LEVELS:
+        moved = grown | _bulged(mine, at, far, float(np.sqrt(before.sum())))
+    elif logits is not None and far <= max(2.0, BESIDE * np.sqrt(before.sum())):
         value = logits[at]
         along = (logits >= value) if adds else (logits <= value)
         moved = grown | (along & (ndimage.distance_transform_edt(~grown) <= 2 * far))
-        for cx, cy, sign in clicks[:-1]:
-            if sign != adds:  # what was said before still holds
-                moved &= ~_disc(mine.shape, (int(cy), int(cx)), 1.5) | grown
-        grown = _region(moved, at) | grown
+    for cx, cy, sign in clicks[:-1]:
+        if sign != adds:  # what was said before still holds
+            moved = moved & (~_disc(mine.shape, (int(cy), int(cx)), 1.5) | grown)
+    grown = _region(moved, at) | grown
     return grown if adds else ~grown
+
+
+def _bulged(mask: NDArray[np.bool_], at: tuple[int, int], far: float, size: float) -> NDArray[np.bool_]:
+    """Push the outline out to a pixel that lies `far` from it, and its surroundings along, ever less."""
+    outside = ndimage.distance_transform_edt(~mask) - 0.5
+    y, x = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    width = max(1.0, far, SPREAD * size)
+    share = np.exp(-((y - at[0]) ** 2 + (x - at[1]) ** 2) / (2 * width**2))
+    bulged: NDArray[np.bool_] = outside <= (far - 0.5) * share + 0.01
+    return bulged
 
 
 def _region(mask: NDArray[np.bool_], at: tuple[int, int]) -> NDArray[np.bool_]:

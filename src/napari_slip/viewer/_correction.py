@@ -175,8 +175,7 @@ class Correction(QObject):
 
     def _next_unsure(self) -> None:
         session, sheet = self.session, self._desk.sheet
-        waiting = [] if session is None else session.unsure()
-        if not waiting or session is None or sheet is None:
+        if session is None or sheet is None or not (waiting := session.unsure()):
             self.reviewing = False
             self._desk.said.emit("Nothing is left to review: every object has been decided on.")
             return
@@ -305,8 +304,7 @@ class Correction(QObject):
         """Return what clicks change: the chosen object, the segment under the cursor, or something new."""
         if self.things:
             return self.things[0]
-        name = self._desk.active or next((c.name for c in sheet.workspace.session.classes), "object")
-        return sheet.workspace.beginning(name)
+        return sheet.workspace.beginning(self._desk.active)
 
     def _refined(self, sheet: Sheet, thing: Object, mask: NDArray[np.bool_], pointing: Pointing) -> None:
         self._busy = False
@@ -346,7 +344,11 @@ class Correction(QObject):
             _, clip_sees = snapshot.pictures(snapshot.read())
             return scored(outcome.slip, clip_sees, things, classes, negatives, progress)
 
-        self._desk.runner.submit(work, session.rescore)
+        def landed(scores: dict[Object, float]) -> None:
+            session.rescore(scores)
+            self._desk.said.emit(f"{len(scores)} corrected: scored anew.")
+
+        self._desk.runner.submit(work, landed)
 
     def _drop_preview(self) -> None:
         self.preview = None

@@ -289,6 +289,7 @@ class Workspace:
 
     def beginning(self, name: str) -> Object:
         """Return what clicks make a new Object of: the segment under the cursor, or nothing yet."""
+        name = name or next((c.name for c in self.session.classes), "object")
         empty = Object(0, name, "corrected", np.zeros((0, 0), bool), (0, 0), self.plane)
         if self.segments is None or self.current is None:
             return empty
