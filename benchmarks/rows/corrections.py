@@ -65,7 +65,8 @@ def _worst(slip: napari_slip.Slip, data: Path, limit: int | None) -> list[Row]:
         reached += trail.ious[-1] >= HIGH
         before.append(found.matched)
     note = (
-        f"of the {len(worst)} worst matches, IoU {min(before):.2f} to {max(before):.2f}, by picking or beginning anew and "
+        f"of the {len(worst)} worst matches, IoU {min(before):.2f} to {max(before):.2f}, "
+        "by picking or beginning anew and "
         f"{statistics.mean(clicks):.1f} clicks (mean) of at most {MOST}"
     )
     share = reached / len(worst)
