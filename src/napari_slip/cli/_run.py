@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from napari_slip.batch import Job, Outcome
-    from napari_slip.cli._models import ModelChoice
+    from napari_slip.batch import Job, ModelRecipe, Outcome
     from napari_slip.io import ModelRecord, RunSettings
-    from napari_slip.pipeline import Slip, Store
-    from napari_slip.settings import CropSettings
+    from napari_slip.pipeline import Slip
 
 
 @dataclass(kw_only=True)
@@ -42,25 +40,19 @@ class Run:
 
     def go(
         self,
-        choice: ModelChoice,
+        recipe: ModelRecipe,
         settings: Callable[[Slip], RunSettings],
         *,
-        crops: CropSettings,
-        store: Store | None = None,
         check: Callable[[ModelRecord], None] | None = None,
     ) -> None:
         """Load the models and work through the images.
 
         Parameters
         ----------
-        choice : ModelChoice
+        recipe : ModelRecipe
             Which models.
         settings : callable
             From the loaded models, which have their own proposal settings, to the settings.
-        crops : CropSettings
-            How segments are shown to CLIP.
-        store : Store, optional
-            Where segments are kept.
         check : callable, optional
             Hears which models were loaded, and may raise.
         """
@@ -75,8 +67,8 @@ class Run:
                 bar.image_done()
 
             try:
-                slip = choice.load(crops, store, bar.progress)
-                models = choice.record(slip)
+                slip = recipe(bar.progress)
+                models = recipe.record(slip)
                 if check is not None:
                     check(models)
                 batch = run_images(

@@ -8,7 +8,6 @@ import typer
 
 from napari_slip.cli._run import count
 from napari_slip.cli._sentences import SOME_FAILED, fail, sentences
-from napari_slip.cli._store import disk_store
 
 app = typer.Typer(
     help="Segments that are kept, so that an image seen before is not segmented again.", no_args_is_help=True
@@ -22,7 +21,9 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout
     from dataclasses import asdict
     from json import dumps
 
-    held = disk_store().info()
+    from napari_slip.store import DiskStore
+
+    held = DiskStore().info()
     if json:
         typer.echo(dumps({**asdict(held), "folder": str(held.folder)}, indent=2))
         return
@@ -36,7 +37,9 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout
 @sentences
 def clear() -> None:
     """Delete all kept segments; they are made again when they are needed."""
-    store = disk_store()
+    from napari_slip.store import DiskStore
+
+    store = DiskStore()
     try:
         freed = store.clear()
     except OSError as error:

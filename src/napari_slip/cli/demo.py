@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_slip.cli._models import ModelChoice
 from napari_slip.cli._options import Json, Model  # noqa: TC001 - typer reads them
 from napari_slip.cli._run import Run
 from napari_slip.cli._sentences import SOME_FAILED, fail, sentences
-from napari_slip.cli._store import disk_store
-from napari_slip.settings import CropSettings, MatchSettings
+from napari_slip.settings import MatchSettings
 
 if TYPE_CHECKING:
     from napari_slip.batch import Job
@@ -41,10 +39,12 @@ def demo(
     Needs no download, no GPU and no display. The files are those of napari-slip segment, with the pictures
     themselves in a folder beside them.
     """
+    from napari_slip.batch import ModelRecipe
+
     if viewer:
         _need_napari()
     run = Run(jobs=_jobs(out), out=out)
-    run.go(ModelChoice(name=model), _settings, crops=CropSettings(), store=disk_store())
+    run.go(ModelRecipe(name=model), _settings)
     if json:
         run.print_json()
     else:

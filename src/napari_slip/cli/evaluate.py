@@ -9,11 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from napari_slip.cli._bar import Bar
-from napari_slip.cli._models import ModelChoice
 from napari_slip.cli._options import Clip, Device, Sam  # noqa: TC001 - typer reads them
 from napari_slip.cli._sentences import fail, sentences
 from napari_slip.cli.collages import collages
-from napari_slip.settings import CropSettings
 
 
 class _ModelUnlessCollages(TyperGroup):
@@ -54,14 +52,12 @@ def evaluate(
     """Measure a model: masks on real nuclei and drawn scenes, answers to texts, and time."""
     from json import dumps
 
-    from napari_slip import evaluation
+    from napari_slip import evaluation, load
 
     if data is not None and not data.is_dir():
         fail(f"{data} is no folder: expected one that holds bbbc038 and emoji.")
     with Bar() as bar:
         # without the store: a result that was kept takes no time
-        slip = ModelChoice(name=model, sam=sam, clip=clip, device=device).load(
-            CropSettings(), None, bar.progress
-        )
+        slip = load(model, sam=sam, clip=clip, device=device, progress=bar.progress)
         report = evaluation.evaluate(slip, data, bar.progress)
     typer.echo(dumps(report.to_dict(), indent=2) if json else report.table())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_slip.cli._models import ModelChoice
 from napari_slip.cli._options import Json  # noqa: TC001 - typer reads it
 from napari_slip.cli._run import Run, count
 from napari_slip.cli._sentences import SOME_FAILED, fail, say, sentences
@@ -39,18 +38,25 @@ def replay(
     An image or model that has changed since is named and not used. Exit code 0: the same pixels; 1: not for
     all images; 2: wrong usage.
     """
+    from napari_slip.batch import ModelRecipe
     from napari_slip.io import read_provenance
 
     story = read_provenance(provenance)
     then = story.models
-    choice = ModelChoice(name=then.name, sam=then.sam, clip=then.clip, device=device or then.device)
+    recipe = ModelRecipe(
+        name=then.name,
+        sam=then.sam,
+        clip=then.clip,
+        device=device or then.device,
+        crops=story.settings.crops,
+        store=False,  # what was kept would be compared with itself
+    )
     plan = _plan(story, provenance.parent)
     run = Run(jobs=plan.jobs, out=out or provenance.parent / "replay")
     if plan.jobs:
         run.go(
-            choice,
+            recipe,
             lambda _: story.settings,
-            crops=story.settings.crops,
             check=lambda now: _check_models(then, now, story.created),
         )
     # fewer outcomes than plans if the run was stopped

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from napari_slip.cli import _options as o
-from napari_slip.cli._models import ModelChoice
 from napari_slip.cli._run import Run
 from napari_slip.cli._sentences import sentences
-from napari_slip.cli._store import disk_store
 
 if TYPE_CHECKING:
     from napari_slip.io import RunSettings
@@ -63,7 +61,7 @@ def segment(
     <stem>.overlay.png, and one provenance.json from which napari-slip replay makes the same again. Nothing is
     overwritten: taken names get a number. Exit code 0: done; 1: some images failed; 2: wrong usage.
     """
-    from napari_slip.batch import Job
+    from napari_slip.batch import Job, ModelRecipe
     from napari_slip.matching.prompts import Prompts
 
     # all that can be wrong with the words is said before any model is loaded
@@ -109,8 +107,8 @@ def segment(
         for path in images
     ]
     run = Run(jobs=jobs, out=out)
-    choice = ModelChoice(name=model, sam=sam, clip=clip, device=device)
-    run.go(choice, settings, crops=crops, store=None if no_store else disk_store())
+    recipe = ModelRecipe(name=model, sam=sam, clip=clip, device=device, crops=crops, store=not no_store)
+    run.go(recipe, settings)
     if json:
         run.print_json()
     else:
