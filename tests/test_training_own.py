@@ -197,6 +197,7 @@ def test_what_shall_not_learn_stays(data, tmp_path, what):
         assert all("q_proj" in name or "v_proj" in name for name in inner)
 
 
+@pytest.mark.slow
 def test_old_knowledge_is_kept_by_its_weight(data, tmp_path):
     moved = {}
     texts = ["a red circle", "a photo of a star", "a blue fish"]
@@ -210,6 +211,7 @@ def test_old_knowledge_is_kept_by_its_weight(data, tmp_path):
     assert moved[10.0] < moved[0.0]
 
 
+@pytest.mark.slow
 def test_a_grid_has_a_table_a_figure_and_the_best_model(data, tmp_path):
     settings = replace(SMALL, epochs=1)
     heard = []
