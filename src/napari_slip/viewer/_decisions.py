@@ -122,9 +122,9 @@ class Decisions:
         self._desk.correction.review()
 
     def undo(self) -> None:
-        """Take the last decision or stroke back."""
-        self.decide(lambda work: work.session.undo())
+        """Take the last decision or stroke back; what is open again is predicted again."""
+        self.decide(lambda work: work.session.undo() and work.settle())
 
     def redo(self) -> None:
         """Bring back what was undone."""
-        self.decide(lambda work: work.session.redo())
+        self.decide(lambda work: work.session.redo() and work.settle())
