@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from _dock_fixtures import *  # noqa: F403
 from _fake_engine import ask, ours
 from qtpy.QtCore import Qt
 
 from napari_slip.objects import Pointing
 from napari_slip.session import Session
 from napari_slip.viewer import _sessions
+
+pytest_plugins = ["_dock_fixtures"]
 
 
 @pytest.fixture

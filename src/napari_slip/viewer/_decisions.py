@@ -123,8 +123,8 @@ class Decisions:
 
     def undo(self) -> None:
         """Take the last decision or stroke back; what is open again is predicted again."""
-        self.decide(lambda work: work.session.undo() and work.settle())
+        self.decide(lambda work: work.travel(work.session.undo))
 
     def redo(self) -> None:
         """Bring back what was undone."""
-        self.decide(lambda work: work.session.redo() and work.settle())
+        self.decide(lambda work: work.travel(work.session.redo))

@@ -18,7 +18,7 @@ from napari_slip.session import Edit
 from napari_slip.settings import FilterSettings, MatchSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -154,6 +154,11 @@ class Workspace:
         """Make predictions of what is accepted now; nothing happens if they are predicted already."""
         if self._match is not None:
             self.session.predict(self._match, self.plane)
+
+    def travel(self, step: Callable[[], bool]) -> None:
+        """Undo or redo; what is open afterwards is predicted."""
+        if step():
+            self.settle()
 
     def bright(self) -> NDArray[np.intp]:
         """Rows that stand out: those like the chosen one, or those that the class in front accepts."""
