@@ -27,7 +27,7 @@ pytest_plugins = ["_dock_fixtures"]
 
 @pytest.fixture
 def results(tmp_path):
-    slip = FakeEngine()._slip(ModelChoice(), Progress())
+    slip = FakeEngine().slip(ModelChoice(), Progress())
     records = []
     for name, text in (("one", "red"), ("two", "green")):
         Image.fromarray(blobs()).save(tmp_path / f"{name}.png")
