@@ -80,6 +80,17 @@ def test_any_segment_can_be_accepted_and_stays_whatever_is_filtered(work):
     assert not objects(work, "predicted")
 
 
+def test_a_segment_can_be_rejected_before_anything_has_predicted_it(work):
+    blue = label_at(work, 65, 35) - 1
+    work.reject([blue])
+    assert objects(work, "rejected") == {"red": blue + 1}
+    work.show(FilterSettings(), MatchSettings(select="top:9"), "red")
+    work.settle()
+    red = [o for o in work.session.objects.values() if o.class_name == "red"]
+    predicted = {o.segment for o in red if o.status == "predicted"}
+    assert predicted and blue + 1 not in predicted
+
+
 def test_what_was_rejected_is_not_predicted_again_until_it_is_undone(work):
     red = label_at(work, 20, 20) - 1
     work.reject([red])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slip.matching import Match
+    from napari_slip.objects import Status
     from napari_slip.segments import Segments
     from napari_slip.session import Session
     from napari_slip.viewer._engine import Outcome
@@ -219,15 +220,20 @@ class Workspace:
 
     def accept(self, rows: Iterable[int]) -> None:
         """Keep segments as Objects of the class in front, predicted or not."""
+        self._decide(rows, "accepted")
+
+    def reject(self, rows: Iterable[int]) -> None:
+        """Take segments out of the class in front, predicted or not, and do not predict them again."""
+        self._decide(rows, "rejected")
+
+    def _decide(self, rows: Iterable[int], status: Status) -> None:
         rows = sorted(set(rows))
         if self._match is None or self.column is None or not rows:
             return
-        name = self._match.names[self.column]
-        known = self._ids(name, rows)
+        known = self._ids(self._match.names[self.column], rows)
         objects = self.session.objects
-        kept = [replace(objects[known[row]], status="accepted") for row in rows if row in known]
-        new = [self._object(row) for row in rows if row not in known]
-        self.session.apply(Edit((*kept, *new)))
+        decided = [objects[known[row]] if row in known else self._object(row) for row in rows]
+        self.session.apply(Edit(tuple(replace(thing, status=status) for thing in decided)))
         self.settle()
 
     def whole_or_part(self) -> None:
@@ -263,13 +269,6 @@ class Workspace:
             self.settle()
         self.point_at(to)
         self._parts = parts_of
-
-    def reject(self, rows: Iterable[int]) -> None:
-        """Take the Objects of segments out of the class in front, and do not predict them again."""
-        if self._match is None or self.column is None:
-            return
-        known = self._ids(self._match.names[self.column], rows)
-        self.session.reject(known.values())
 
     def accept_predictions(self) -> None:
         """Keep everything that is predicted on this plane."""
