@@ -206,6 +206,15 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path):
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
+def test_what_a_process_left_that_ended_while_it_tidied_up_goes(tmp_path):
+    named, out = [write_series(tmp_path / "a.tif")], tmp_path / "out"
+    run(named, out)
+    expected = content(out)
+    (out / ".napari-slip" / "a" / "3.part").write_bytes(b"used")
+    run(named, out, resume=True)
+    assert content(out) == expected
+
+
 def test_labels_of_axes_in_any_order_are_written_as_ngff_asks(tmp_path):
     writer = LabelsWriter(tmp_path / "a.zarr", "cells", {"z": 2, "t": 3}, (8, 1200), {"z": 2.0})
     pictures = {(z, t): np.full((8, 1200), 10 * z + t) for z in range(2) for t in range(3)}

@@ -127,9 +127,14 @@ def finish_image(image: Image, orders: Orders, out: Path, form: Form) -> list[st
             "and run again with --resume."
         ) from error
     if not errors:
-        for used in image.parts.glob("*.part"):
-            used.unlink(missing_ok=True)
+        drop_parts(image)
     return errors
+
+
+def drop_parts(image: Image) -> None:
+    """Delete the parts of an image that is done; nobody reads them any more."""
+    for used in image.parts.glob("*.part"):
+        used.unlink(missing_ok=True)
 
 
 def is_done(image: Image, out: Path, form: Form) -> bool:

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_slip.atomic import replacing
-from napari_slip.batch.finishing import LABELS, OBJECTS, Image, finish_image, is_done, plane_columns
+from napari_slip.batch.finishing import (
+    LABELS,
+    OBJECTS,
+    Image,
+    drop_parts,
+    finish_image,
+    is_done,
+    plane_columns,
+)
 from napari_slip.batch.parts import part_path, read_part
 from napari_slip.batch.work import Task, describe_models, do_plane
 from napari_slip.errors import InputError, SlipError
@@ -137,7 +145,12 @@ def run_stacks(
     images = _plan(sources, out, stamp, report)
     if not resume and (taken := next((i for i, _ in images if _labels(out, i, form).exists()), None)):
         raise InputError(f"{_labels(out, taken, form)} is there already: choose another folder.")
-    open_images = {image.name: (image, source) for image, source in images if not is_done(image, out, form)}
+    open_images = {}
+    for image, source in images:
+        if is_done(image, out, form):
+            drop_parts(image)  # the process may have ended while it was at this
+        else:
+            open_images[image.name] = image, source
     missing = {name: _missing(image, source) for name, (image, source) in open_images.items()}
     total = sum(1 for image, _ in images for _ in image.indices)
     if planned is not None:
