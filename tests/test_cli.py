@@ -302,12 +302,22 @@ def test_bad_checkpoints_end_in_a_sentence_and_run_nothing(call, picture, tmp_pa
 def test_ctrl_c_ends_in_a_sentence_and_keeps_the_results(picture, tmp_path):
     out = tmp_path / "out"
     words = [*SHELL, "segment", *[str(picture)] * 400, "-p", "coin", "--out", str(out), "--no-store"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 120
-    while not (out / "provenance.json").exists() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell has the commands that it puts in the background ignore Ctrl-C, and they their children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        until = time.monotonic() + 120
+        while not (out / "provenance.json").exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     done = stdout.count("overlay.png")
