@@ -14,6 +14,8 @@ from napari_slip.models.weights import read_state
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tokenizers import Tokenizer
+
 
 def build(config_class: Any, network_class: Any, folder: Path) -> tuple[Any, Any, Path]:
     """Build a network without filling it with random numbers first; every weight must arrive.
@@ -125,6 +127,34 @@ def fill(network: Any, state: dict[str, Any], path: Path, what: str) -> None:
         problem = (str(error).splitlines()[1:] or [str(error)])[0].strip()[:160]
     if problem:
         raise ModelError(f"{path} is no {what} ({problem}): fetch or copy it again.")
+
+
+def read_tokenizer(folder: Path, longest: int) -> Tokenizer:
+    """Read a tokenizer that cuts texts off and does not fill them up.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``tokenizer.json``.
+    longest : int
+        Tokens of a text that are read.
+
+    Raises
+    ------
+    ModelError
+        If it is missing or damaged.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # a damaged file of tokenizers raises a bare Exception
+        raise ModelError(
+            f"{folder} has no tokenizer that can be read: expected tokenizer.json; fetch or copy it again."
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(longest)
+    return tokenizer
 
 
 def find_weights(folder: Path) -> Path:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from napari_slip.errors import InputError, ModelError
+from napari_slip.errors import ModelError
 from napari_slip.models.building import build
 from napari_slip.models.cards import normalisation, read_card
 from napari_slip.models.fetching import sha256_of
-from napari_slip.models.memory import fitting, in_chunks, sparing
+from napari_slip.models.looking import BATCH, Preprocessor, embed_in_pieces, pieces_of, stacked, unit
 from napari_slip.models.precision import bfloat16_pays
 from napari_slip.models.stopping import stoppable
 from napari_slip.progress import Progress
@@ -20,17 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
+    from torch import Tensor
     from transformers import CLIPModel
 
+    from napari_slip.models.looking import Colour
     from napari_slip.models.protocols import EncoderCard
-
-BATCH = 16
-"""Pictures or sentences that go through the network at once; a larger batch is no faster on a processor."""
-
-MOST = 256
-"""Pictures that go through it at once on any device."""
 
 WIDE = 512
 """Width of a transformer from which on half precision is worth what it changes; mini is not so wide."""
@@ -51,14 +47,11 @@ class HuggingFaceClip:
         Standard deviation of the colours by which pictures are scaled, 0..1; the mean is on the card.
     """
 
-    def __init__(
-        self, network: CLIPModel, tokenizer: Tokenizer, card: EncoderCard, std: Sequence[float]
-    ) -> None:
+    def __init__(self, network: CLIPModel, tokenizer: Tokenizer, card: EncoderCard, std: Colour) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self._card = card
-        self._mean = torch.tensor(card.mean).view(3, 1, 1) * 255
-        self._std = torch.tensor(std).view(3, 1, 1) * 255
+        self.preprocessor = Preprocessor(card.image_size, card.mean, std)
 
     @property
     def card(self) -> EncoderCard:
@@ -89,53 +82,43 @@ class HuggingFaceClip:
         Cancelled
             If `progress` was cancelled.
         """
-        side = self._card.image_size
-        if pictures.shape[1:] != (side, side, 3):
-            raise InputError(
-                f"Pictures of shape {pictures.shape} were given, but (N, {side}, {side}, 3) is expected."
-            )
-        every = torch.from_numpy(np.require(pictures, requirements=["C", "W"]))
-        with torch.inference_mode(), stoppable(self.network.vision_model.encoder, progress or Progress()):
-            return sparing(self.network, self._card.name, lambda: self._stack(self._look(every)))
-
-    def _look(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """Embed pictures, (N, S, S, 3), in as many pieces as the device needs."""
-        device = self.network.device
-        vision: Any = self.network.config.vision_config
+        every = self.preprocessor.check(pictures)
+        vision = self._vision
         tokens = (vision.image_size // vision.patch_size) ** 2 + 1
-        # a block's input, normalised input, queries, keys, values and hidden layer, in float32
-        each = 4 * tokens * (6 * vision.hidden_size + 2 * vision.intermediate_size)
+        with torch.inference_mode(), stoppable(self.network.vision_model.encoder, progress or Progress()):
+            return embed_in_pieces(
+                self.network,
+                self._card.name,
+                every,
+                self._look,
+                size=lambda: pieces_of(self.network.device, vision, tokens),
+                width=self._width,
+            )
+
+    def _look(self, pictures: Tensor) -> Tensor:
+        device, vision = self.network.device, self._vision
         halved = vision.hidden_size >= WIDE and bfloat16_pays(device)
-        embeddings: list[torch.Tensor] = []
-
-        def look(batch: torch.Tensor) -> None:
-            scaled = (batch.to(device).permute(0, 3, 1, 2) - self._mean.to(device)) / self._std.to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=halved):
-                features = self.network.get_image_features(pixel_values=scaled).pooler_output
-            embeddings.append(_unit(features))
-
-        in_chunks(pictures, fitting(device, each, on_processor=BATCH, most=MOST), look)
-        return embeddings
+        scaled = self.preprocessor(pictures, device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=halved):
+            features: Tensor = self.network.get_image_features(pixel_values=scaled).pooler_output
+        return features
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as (N, D) float32 rows of unit length; what is too long for the network is cut off."""
-        embeddings = []
+        embeddings: list[Tensor] = []
         with torch.inference_mode():
             for start in range(0, len(texts), BATCH):
-                encodings = self.tokenizer.encode_batch(list(texts[start : start + BATCH]))
-                ids = [_to_the_end(encoding.ids) for encoding in encodings]
-                longest = max(map(len, ids))
-                # Filled up with the end token: attention is causal, so what follows the first is not seen.
-                filled = [row + row[-1:] * (longest - len(row)) for row in ids]
-                tokens = torch.tensor(filled, device=self.network.device)
-                embeddings.append(_unit(self.network.get_text_features(input_ids=tokens).pooler_output))
-        return self._stack(embeddings)
+                tokens = tokenise(self.tokenizer, texts[start : start + BATCH], self.network.device)
+                embeddings.append(unit(self.network.get_text_features(input_ids=tokens).pooler_output))
+        return stacked(embeddings, self._width)
 
-    def _stack(self, embeddings: list[torch.Tensor]) -> NDArray[np.float32]:
-        if not embeddings:
-            return np.zeros((0, self.network.visual_projection.out_features), np.float32)
-        stacked: NDArray[np.float32] = torch.cat(embeddings).cpu().numpy()
-        return stacked
+    @property
+    def _vision(self) -> Any:
+        return self.network.config.vision_config
+
+    @property
+    def _width(self) -> int:
+        return self.network.visual_projection.out_features
 
 
 def load(folder: Path, name: str, device: torch.device) -> HuggingFaceClip:
@@ -186,10 +169,14 @@ def _tokenizer(folder: Path, config: Any) -> Tokenizer:
     return tokenizer
 
 
+def tokenise(tokenizer: Tokenizer, texts: Sequence[str], device: torch.device) -> Tensor:
+    """Return (N, L) tokens of texts, of which there is one at least."""
+    ids = [_to_the_end(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
+    longest = max(map(len, ids))
+    # Filled up with the end token: attention is causal, so what follows the first is not seen.
+    return torch.tensor([row + row[-1:] * (longest - len(row)) for row in ids], device=device)
+
+
 def _to_the_end(ids: list[int]) -> list[int]:
     """Take end tokens out of the middle, where they stand for unknown characters: CLIP reads at the first."""
     return [*(token for token in ids if token != ids[-1]), ids[-1]]
-
-
-def _unit(vectors: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.normalize(vectors.float(), dim=-1)

@@ -6,13 +6,13 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_slip.errors import InputError, ModelError
+from napari_slip.errors import ModelError
 from napari_slip.models.cards import read_card, read_json
 from napari_slip.models.fetching import sha256_of
+from napari_slip.models.looking import Preprocessor, embed_in_pieces, stacked, unit
 from napari_slip.models.stopping import stoppable
 from napari_slip.models.weights import read_state
 from napari_slip.progress import Progress
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
+    from napari_slip.models.looking import Colour
     from napari_slip.models.protocols import EncoderCard
 
 MODEL_TYPE = "napari-slip-dual"
@@ -108,6 +110,11 @@ class DualNetwork(nn.Module):
         self.text_head = ProjectionHead(width, projection)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.logit_scale.device
+
     def embed_images(self, pixels: Tensor) -> Tensor:
         """Embed (N, 3, S, S) scaled pictures as (N, D); not of unit length."""
         embedded: Tensor = self.image_head(self.image_encoder(pixels))
@@ -136,14 +143,12 @@ class DualClip:
     """
 
     def __init__(
-        self, network: DualNetwork, tokenizer: Tokenizer, card: EncoderCard, std: Sequence[float]
+        self, network: DualNetwork, tokenizer: Tokenizer, card: EncoderCard, std: Colour
     ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self._card = card
-        self._device = network.logit_scale.device
-        self._mean = torch.tensor(card.mean, device=self._device).view(3, 1, 1) * 255
-        self._std = torch.tensor(std, device=self._device).view(3, 1, 1) * 255
+        self.preprocessor = Preprocessor(card.image_size, card.mean, std)
 
     @property
     def card(self) -> EncoderCard:
@@ -162,28 +167,27 @@ class DualClip:
         Cancelled
             If `progress` was cancelled.
         """
-        side = self._card.image_size
-        if pictures.shape[1:] != (side, side, 3):
-            raise InputError(
-                f"Pictures of shape {pictures.shape} were given, but (N, {side}, {side}, 3) is expected."
-            )
-        parts = [torch.zeros((0, self.network.image_head.norm.normalized_shape[0]))]
+        every = self.preprocessor.check(pictures)
         with torch.inference_mode(), stoppable(self.network.image_encoder, progress or Progress()):
-            for start in range(0, len(pictures), BATCH):
-                part = np.require(pictures[start : start + BATCH], requirements=["C", "W"])
-                batch = torch.from_numpy(part).to(self._device)
-                scaled = (batch.permute(0, 3, 1, 2).float() - self._mean) / self._std
-                parts.append(_unit(self.network.embed_images(scaled)))
-        return np.asarray(torch.cat(parts).numpy(), np.float32)
+            return embed_in_pieces(
+                self.network, self._card.name, every, self._look, size=lambda: BATCH, width=self._width
+            )
+
+    def _look(self, pictures: Tensor) -> Tensor:
+        return self.network.embed_images(self.preprocessor(pictures, self.network.device))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as (N, D) float32 rows of unit length; what is too long is cut off."""
-        parts = [torch.zeros((0, self.network.text_head.norm.normalized_shape[0]))]
+        parts: list[Tensor] = []
         with torch.inference_mode():
             for start in range(0, len(texts), BATCH):
-                tokens, mask = tokenise(self.tokenizer, texts[start : start + BATCH], self._device)
-                parts.append(_unit(self.network.embed_texts(tokens, mask)))
-        return np.asarray(torch.cat(parts).numpy(), np.float32)
+                tokens, mask = tokenise(self.tokenizer, texts[start : start + BATCH], self.network.device)
+                parts.append(unit(self.network.embed_texts(tokens, mask)))
+        return stacked(parts, self._width)
+
+    @property
+    def _width(self) -> int:
+        return int(self.network.image_head.norm.normalized_shape[0])
 
 
 def tokenise(
@@ -258,7 +262,3 @@ def load(folder: Path, name: str, device: torch.device) -> DualClip:
     )
     network.to(device).float().requires_grad_(False).eval()
     return DualClip(network, tokenizer, card, STD)
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    return nn.functional.normalize(vectors.float(), dim=-1).cpu()

@@ -14,7 +14,7 @@ import torch
 
 from napari_slip.errors import ModelError
 from napari_slip.models import clip
-from napari_slip.models.building import build
+from napari_slip.models.building import build, read_tokenizer
 from napari_slip.models.cards import read_json
 from napari_slip.models.fetching import fetch, sha256_of
 from napari_slip.models.folders import models_folder
@@ -40,7 +40,6 @@ IMAGES = "images"
 
 def load(folder: Path, name: str, device: torch.device) -> MultilingualClip:
     """Load the texts from a folder as sentence-transformers writes it, and the CLIP that they belong to."""
-    from tokenizers import Tokenizer
     from transformers import DistilBertConfig, DistilBertModel
 
     _, network, weights = build(DistilBertConfig, DistilBertModel, folder)
@@ -59,14 +58,7 @@ def load(folder: Path, name: str, device: torch.device) -> MultilingualClip:
     shape = (dense.get("out_features"), dense.get("in_features"))
     if matrix is None or tuple(matrix.shape) != shape:
         raise ModelError(f"{folder / '2_Dense'} holds no layer of {shape}: fetch or copy it again.")
-    try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # a damaged file of tokenizers raises a bare Exception
-        raise ModelError(
-            f"{folder} has no tokenizer that can be read: expected tokenizer.json; fetch or copy it again."
-        ) from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(LONGEST)
+    tokenizer = read_tokenizer(folder, LONGEST)
     pictures = clip.load(_images(folder, name), name, device)
     # both decide what a text and a picture are worth to each other
     card = replace(pictures.card, hash=sha256_of(weights), name=name)

@@ -7,31 +7,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from napari_slip.errors import InputError, ModelError
+from napari_slip.errors import ModelError
 from napari_slip.models.building import build
 from napari_slip.models.cards import normalisation, read_card, read_json
 from napari_slip.models.fetching import sha256_of
-from napari_slip.models.memory import fitting, in_chunks, sparing
+from napari_slip.models.looking import Preprocessor, embed_in_pieces, pieces_of
 from napari_slip.models.stopping import stoppable
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
+    from napari_slip.models.looking import Colour
     from napari_slip.models.protocols import EncoderCard
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation of the colours, where a model's folder says nothing else."""
-
-BATCH, MOST = 16, 256
-"""Pictures or texts at once on a processor and on any device."""
 
 
 def load(folder: Path, name: str, device: torch.device) -> SiglipEncoder:
@@ -71,13 +69,13 @@ class SiglipEncoder:
         network: Any,
         tokenizer: Tokenizer,
         card: EncoderCard,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Colour,
+        std: Colour,
     ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self._card = card
-        self._mean, self._std = (torch.tensor(c).view(3, 1, 1) * 255 for c in (mean, std))
+        self.preprocessor = Preprocessor(card.image_size, mean, std)
 
     @property
     def card(self) -> EncoderCard:
@@ -96,14 +94,9 @@ class SiglipEncoder:
         Cancelled
             If `progress` was cancelled.
         """
-        side = self._card.image_size
-        if pictures.shape[1:] != (side, side, 3):
-            raise InputError(
-                f"Pictures of shape {pictures.shape} were given, but (N, {side}, {side}, 3) is expected."
-            )
-        every = torch.from_numpy(np.require(pictures, requirements=["C", "W"]))
+        every = self.preprocessor.check(pictures)
         with torch.inference_mode(), stoppable(self.network.vision_model.encoder, progress or Progress()):
-            return sparing(self.network, self._card.name, lambda: self._rows(every, self._look))
+            return self._rows(every, self._look)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as (N, D) float32 rows of unit length; what is too long for the network is cut off."""
@@ -111,11 +104,10 @@ class SiglipEncoder:
         length = self.network.config.text_config.max_position_embeddings
         every = torch.tensor(ids, dtype=torch.long).reshape(len(ids), length)
         with torch.inference_mode():
-            return sparing(self.network, self._card.name, lambda: self._rows(every, self._read))
+            return self._rows(every, self._read)
 
     def _look(self, pictures: torch.Tensor) -> torch.Tensor:
-        device = self.network.device
-        scaled = (pictures.to(device).permute(0, 3, 1, 2) - self._mean.to(device)) / self._std.to(device)
+        scaled = self.preprocessor(pictures, self.network.device)
         features: torch.Tensor = self.network.get_image_features(pixel_values=scaled).pooler_output
         return features
 
@@ -125,20 +117,19 @@ class SiglipEncoder:
         ).pooler_output
         return features
 
-    def _rows(self, items: torch.Tensor, work: Any) -> NDArray[np.float32]:
+    def _rows(
+        self, items: torch.Tensor, work: Callable[[torch.Tensor], torch.Tensor]
+    ) -> NDArray[np.float32]:
         vision = self.network.config.vision_config
         tokens = (vision.image_size // vision.patch_size) ** 2
-        each = 4 * tokens * (6 * vision.hidden_size + 2 * vision.intermediate_size)
-        found: list[torch.Tensor] = []
-
-        def some(batch: torch.Tensor) -> None:
-            found.append(torch.nn.functional.normalize(work(batch).float(), dim=-1).cpu())
-
-        in_chunks(items, fitting(self.network.device, each, on_processor=BATCH, most=MOST), some)
-        if not found:
-            return np.zeros((0, vision.hidden_size), np.float32)
-        rows: NDArray[np.float32] = torch.cat(found).numpy()
-        return rows
+        return embed_in_pieces(
+            self.network,
+            self._card.name,
+            items,
+            work,
+            size=lambda: pieces_of(self.network.device, vision, tokens),
+            width=vision.hidden_size,
+        )
 
 
 def _tokenizer(folder: Path, text: Any) -> Tokenizer:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from napari_slip.errors import ModelError
-from napari_slip.models.building import find_weights, from_pretrained
+from napari_slip.models.building import find_weights, from_pretrained, read_tokenizer
 from napari_slip.models.cards import normalisation, read_json
 from napari_slip.models.fetching import sha256_of
 from napari_slip.models.sam import LoadedSam
@@ -46,7 +45,8 @@ def load(folder: Path, name: str, device: torch.device) -> Sam3Segmenter:
 
     detector = from_pretrained(Sam3Model, folder)
     tracker = from_pretrained(Sam3TrackerModel, folder, _tracker_config(folder))
-    network = Sam3Network(detector, tracker, _tokenizer(folder), *normalisation(folder, HALF)).to(device)
+    tokenizer = read_tokenizer(folder, LONGEST)
+    network = Sam3Network(detector, tracker, tokenizer, *normalisation(folder, HALF)).to(device)
     return Sam3Segmenter(LoadedSam(network, name, sha256_of(find_weights(folder)), PROPOSALS))
 
 
@@ -189,17 +189,3 @@ def _tracker_config(folder: Path) -> Any:
     keys = ("prompt_encoder_config", "mask_decoder_config")
     parts = {key: told[key] for key in keys if isinstance(told.get(key), dict)}
     return Sam3TrackerConfig(vision_config=vision, **parts)
-
-
-def _tokenizer(folder: Path) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # a damaged file of tokenizers raises a bare Exception
-        raise ModelError(
-            f"{folder} has no tokenizer that can be read: expected tokenizer.json; fetch or copy it again."
-        ) from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(LONGEST)
-    return tokenizer

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from napari_slip.errors import ModelError
 from napari_slip.models.clip import HuggingFaceClip
+from napari_slip.models.clip import tokenise as tokenise_to_the_end
 from napari_slip.models.dual import MEAN, STD, DualClip, DualNetwork, save_dual, tokenise
 from napari_slip.models.encoders import load_clip
 
@@ -93,8 +94,7 @@ class ClipLearner:
         self.tokenizer = clip.tokenizer
         self.image_size = clip.card.image_size
         self.mean = clip.card.mean
-        red, green, blue = (clip._std.flatten() / 255).tolist()
-        self.std = (red, green, blue)
+        self.std = clip.preprocessor.std
         self.card = clip.card
 
     def embed_images(self, pixels: Tensor) -> Tensor:
@@ -104,11 +104,7 @@ class ClipLearner:
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Embed texts as (N, D)."""
-        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
-        longest = max(map(len, ids))
-        # Filled up with the end token, as `HuggingFaceClip` does: the first of them is where CLIP reads.
-        tokens = torch.tensor([row + row[-1:] * (longest - len(row)) for row in ids])
-        tokens = tokens.to(self.network.logit_scale.device)
+        tokens = tokenise_to_the_end(self.tokenizer, texts, self.network.logit_scale.device)
         embedded: Tensor = self.network.get_text_features(input_ids=tokens).pooler_output
         return embedded
 
