@@ -17,13 +17,12 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QTableWidget,
     QTableWidgetItem,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_slip.session import ClassList
-from napari_slip.viewer._qt import present
+from napari_slip.viewer._qt import present, tool_button
 
 if TYPE_CHECKING:
     from napari_slip.session import SlipClass
@@ -98,11 +97,7 @@ class ClassPanel(QWidget):
             ("Import", "Read a list of classes from a file.", self._import),
             ("Export", "Write the list of classes to a file.", self._export),
         ):
-            button = QToolButton()
-            button.setText(text)
-            button.setToolTip(tip)
-            button.clicked.connect(action)
-            buttons.addWidget(button)
+            buttons.addWidget(tool_button(text, tip, action))
         buttons.addStretch(1)
         layout.addLayout(buttons)
         line = QHBoxLayout()

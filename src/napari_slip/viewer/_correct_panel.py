@@ -13,17 +13,14 @@ from qtpy.QtWidgets import (
     QLabel,
     QRadioButton,
     QTableView,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_slip.viewer._qt import present
+from napari_slip.viewer._qt import present, tool_button
 from napari_slip.viewer._table import SIGNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_slip.objects import Object
     from napari_slip.viewer._correction import Tool
     from napari_slip.viewer._desk import Desk
@@ -106,17 +103,17 @@ class CorrectPanel(QWidget):
             button.setToolTip(tip)
             button.setProperty("tool", tool)
             button.clicked.connect(self._take_up)
-        self.new = self._button("New", "Begin another object with the next click.", correction.new)
+        self.new = tool_button("New", "Begin another object with the next click.", correction.new)
         decisions = desk.decisions
         self.edits = [
-            self._button("Merge", "Make the chosen objects one. (J)", decisions.merge),
-            self._button("Fill", "Fill the holes of the chosen objects. (H)", decisions.fill_holes),
-            self._button("Smooth", "Even out the outlines of the chosen objects. (O)", decisions.smooth),
-            self._button("Remove", "Delete the chosen objects. (X)", decisions.remove),
+            tool_button("Merge", "Make the chosen objects one. (J)", decisions.merge),
+            tool_button("Fill", "Fill the holes of the chosen objects. (H)", decisions.fill_holes),
+            tool_button("Smooth", "Even out the outlines of the chosen objects. (O)", decisions.smooth),
+            tool_button("Remove", "Delete the chosen objects. (X)", decisions.remove),
         ]
-        self.apply = self._button("Apply", "Do what is shown. (Enter)", decisions.apply)
-        self.discard = self._button("Discard", "Put away what is shown. (Escape)", decisions.discard)
-        self.review = self._button(
+        self.apply = tool_button("Apply", "Do what is shown. (Enter)", decisions.apply)
+        self.discard = tool_button("Discard", "Put away what is shown. (Escape)", decisions.discard)
+        self.review = tool_button(
             "Review", "Walk through what is predicted, the least sure first. (V)", decisions.review
         )
         self.review.setCheckable(True)
@@ -191,13 +188,6 @@ class CorrectPanel(QWidget):
             self._correction.take_up(tool)
         else:
             self.refresh()  # a click on the tool in the hand leaves it there
-
-    def _button(self, text: str, tip: str, action: Callable[[], None]) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.clicked.connect(action)
-        return button
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -33,7 +32,7 @@ from napari_slip.viewer._filters import FilterPanel, RulePanel
 from napari_slip.viewer._model_panel import ModelPanel
 from napari_slip.viewer._pointer import Pointer
 from napari_slip.viewer._prompt import PromptLine
-from napari_slip.viewer._qt import main_window, present
+from napari_slip.viewer._qt import main_window, present, tool_button
 from napari_slip.viewer._source_panel import SourcePanel
 from napari_slip.viewer._stack_panel import StackPanel
 from napari_slip.viewer._table import ResultTable
@@ -192,11 +191,7 @@ class SlipDock(QWidget):
             ("Undo", "Take the last decision or stroke back.", decisions.undo),
             ("Redo", "Bring back what was undone.", decisions.redo),
         ):
-            button = QToolButton()
-            button.setText(text)
-            button.setToolTip(tip)
-            button.clicked.connect(action)
-            row.addWidget(button)
+            row.addWidget(tool_button(text, tip, action))
         row.addStretch(1)
         layout.addLayout(row)
         return panel

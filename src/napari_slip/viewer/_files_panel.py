@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_slip.viewer._exchange import Exchange
+from napari_slip.viewer._qt import tool_button
 
 if TYPE_CHECKING:
     from napari_slip.viewer._desk import Desk
@@ -56,11 +57,7 @@ class FilesPanel(QWidget):
                 self._import,
             ),
         ):
-            button = QToolButton()
-            button.setText(text)
-            button.setToolTip(tip)
-            button.clicked.connect(action)
-            row.addWidget(button)
+            row.addWidget(tool_button(text, tip, action))
         row.addStretch(1)
         layout.addLayout(row)
 

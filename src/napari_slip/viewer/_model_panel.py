@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QToolButton,
     QWidget,
 )
 
@@ -21,7 +20,7 @@ from napari_slip import recommending
 from napari_slip.models import known_models
 from napari_slip.viewer._engine import ModelChoice
 from napari_slip.viewer._model_download import DownloadRow, missing
-from napari_slip.viewer._qt import timer
+from napari_slip.viewer._qt import timer, tool_button
 from napari_slip.viewer._runner import beside
 
 if TYPE_CHECKING:
@@ -211,10 +210,6 @@ def _with_button(line: QLineEdit, browse: Callable[[], None], tip: str) -> QWidg
     row = QWidget()
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
-    button = QToolButton()
-    button.setText("...")
-    button.setToolTip(tip)
-    button.clicked.connect(browse)
     layout.addWidget(line, 1)
-    layout.addWidget(button)
+    layout.addWidget(tool_button("...", tip, browse))
     return row

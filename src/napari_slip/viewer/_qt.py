@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QMainWindow, QToolButton, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,15 @@ def timer(parent: QObject, milliseconds: int, action: Callable[[], None], *, onc
     made.setInterval(milliseconds)
     made.setSingleShot(once)
     made.timeout.connect(action)
+    return made
+
+
+def tool_button(text: str, tip: str, action: Callable[[], object]) -> QToolButton:
+    """Make a small button that does something."""
+    made = QToolButton()
+    made.setText(text)
+    made.setToolTip(tip)
+    made.clicked.connect(action)
     return made
 
 

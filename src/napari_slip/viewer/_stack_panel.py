@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,7 @@ from napari_slip.errors import SlipError
 from napari_slip.settings import LinkSettings
 from napari_slip.stacks import link_objects, rank_planes
 from napari_slip.viewer._plane_curve import PlaneCurve
+from napari_slip.viewer._qt import tool_button
 from napari_slip.viewer._tracks import show_tracks, tracks_table
 
 if TYPE_CHECKING:
@@ -61,12 +61,6 @@ class StackPanel(QWidget):
             "Who looks at the planes: nothing for this process, a number of dask processes to start here, or "
             "the address of a dask cluster that sees the same folders."
         )
-        self.best, self.link, self.tracks, self.save = (
-            QToolButton(),
-            QToolButton(),
-            QToolButton(),
-            QToolButton(),
-        )
         self._lay_out()
         for widget in (self.scope, self.axis):
             widget.currentIndexChanged.connect(self._chosen)
@@ -80,31 +74,17 @@ class StackPanel(QWidget):
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
-        for button, words, tip, action in (
+        for text, tip, action in (
+            ("Next best", "Go to the plane that shows the class in front best, then the next.", self.go_best),
             (
-                self.best,
-                "Next best",
-                "Go to the plane that shows the class in front best, then the next.",
-                self.go_best,
-            ),
-            (
-                self.link,
                 "Link",
                 "Give objects that are one thing on several planes one id; Undo parts them.",
                 self.do_link,
             ),
-            (
-                self.tracks,
-                "Tracks",
-                "Show the linked objects as a layer of tracks, with its table.",
-                self.do_tracks,
-            ),
-            (self.save, "Save tracks...", "Write the table of tracks as CSV.", self.do_save),
+            ("Tracks", "Show the linked objects as a layer of tracks, with its table.", self.do_tracks),
+            ("Save tracks...", "Write the table of tracks as CSV.", self.do_save),
         ):
-            button.setText(words)
-            button.setToolTip(tip)
-            button.clicked.connect(action)
-            buttons.addWidget(button)
+            buttons.addWidget(tool_button(text, tip, action))
         buttons.addStretch(1)
         self._inside = QWidget()
         form = self._form = QFormLayout(self._inside)

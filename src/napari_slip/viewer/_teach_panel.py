@@ -14,12 +14,12 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMessageBox,
     QPushButton,
-    QToolButton,
     QWidget,
 )
 
 from napari_slip.errors import SlipError
 from napari_slip.viewer import _heads
+from napari_slip.viewer._qt import tool_button
 from napari_slip.viewer._teaching import in_words
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class TeachPanel(QWidget):
             "How often the class of an example was right; each was asked of a head that had not seen it."
         )
         self.buttons = {
-            text: _button(text, tip, action)
+            text: tool_button(text, tip, action)
             for text, tip, action in (
                 ("Import...", "Use what somebody else has taught, from a file.", self._import),
                 ("Export...", "Write it to a file, for others; they need the same model.", self._export),
@@ -157,11 +157,3 @@ def _words(tip: str) -> QLabel:
     label.setWordWrap(True)
     label.setToolTip(tip)
     return label
-
-
-def _button(text: str, tip: str, action: Callable[[], None]) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.clicked.connect(action)
-    return button
