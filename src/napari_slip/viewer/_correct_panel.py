@@ -123,8 +123,7 @@ class CorrectPanel(QWidget):
         self.counts.setWordWrap(True)
         self._lay_out()
         present(self.table.selectionModel()).selectionChanged.connect(self._picked)
-        for signal in (desk.sheet_changed, desk.plane_changed, desk.objects_changed, correction.changed):
-            signal.connect(self.refresh)
+        correction.changed.connect(self.refresh)  # which also follows sheet, plane and objects
         self.refresh()
 
     def refresh(self) -> None:
