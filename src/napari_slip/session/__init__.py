@@ -6,7 +6,18 @@ from napari_slip.session.autosave import Autosave
 from napari_slip.session.classes import PALETTE, ClassList, SlipClass
 from napari_slip.session.editing import Edit
 from napari_slip.session.history import State
+from napari_slip.session.predicting import object_of
 from napari_slip.session.saving import Contents
 from napari_slip.session.session import Session
 
-__all__ = ["PALETTE", "Autosave", "ClassList", "Contents", "Edit", "Session", "SlipClass", "State"]
+__all__ = [
+    "PALETTE",
+    "Autosave",
+    "ClassList",
+    "Contents",
+    "Edit",
+    "Session",
+    "SlipClass",
+    "State",
+    "object_of",
+]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_slip.objects import Object, shared_pixels
+from napari_slip.objects import Object, Status, shared_pixels
 from napari_slip.settings import Select
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def predict(
         room -= sum(thing.status != "rejected" for thing in decided[name])
         rows = np.flatnonzero(accepted[:, column])
         for row in rows[np.argsort(-match.calibrated[rows, column], kind="stable")]:
-            new = _predicted(match, int(row), column, plane)
+            new = object_of(match, int(row), column, plane, "predicted")
             if room < 1 or any(_settles(thing, new) for thing in decided[name]):
                 continue
             room -= 1
@@ -72,12 +72,13 @@ def predict(
     return dict(sorted(kept.items()))
 
 
-def _predicted(match: Match, row: int, column: int, plane: tuple[int, ...]) -> Object:
+def object_of(match: Match, row: int, column: int, plane: tuple[int, ...], status: Status) -> Object:
+    """Make an Object, which has no id yet, of a segment of a plane and the class of a column."""
     x0, y0 = (int(edge) for edge in match.segments.boxes[row, :2])
     return Object(
         id=0,
         class_name=match.names[column],
-        status="predicted",
+        status=status,
         crop=match.segments.masks.crop(row),
         origin=(x0, y0),
         plane=plane,

@@ -14,7 +14,7 @@ from napari_slip.errors import InputError
 from napari_slip.filtering import select
 from napari_slip.io import finite
 from napari_slip.objects import Object
-from napari_slip.session import Edit
+from napari_slip.session import Edit, object_of
 from napari_slip.settings import FilterSettings, MatchSettings
 
 if TYPE_CHECKING:
@@ -303,19 +303,8 @@ class Workspace:
 
     def _object(self, row: int) -> Object:
         """Make an accepted Object of a segment, of the class in front."""
-        segments, match, column = self.segments, self._match, self.column
-        assert segments is not None and match is not None and column is not None
-        x0, y0 = (int(edge) for edge in segments.boxes[row, :2])
-        return Object(
-            0,
-            match.names[column],
-            "accepted",
-            segments.masks.crop(row),
-            (x0, y0),
-            self.plane,
-            row + 1,
-            float(match.calibrated[row, column]),
-        )
+        assert self._match is not None and self.column is not None
+        return object_of(self._match, row, self.column, self.plane, "accepted")
 
     def _ids(self, name: str, rows: Iterable[int]) -> dict[int, int]:
         wanted = set(rows)
