@@ -67,7 +67,6 @@ class ResultLayers:
         self._colours: dict[Role, Colours] = {}
         self._volume: Volume | None = None
         self._painted: set[tuple[int, ...]] = set()
-        self._laid: dict[Role, Place] = {}
         when_moved(image, self._follow)
 
     def get(self, role: Role) -> Labels | None:
@@ -75,17 +74,13 @@ class ResultLayers:
         known = self._layers.get(role)
         if known is not None and known in self._viewer.layers:
             return known
-        for memory in (self._layers, self._places, self._colours, self._laid):
+        for memory in (self._layers, self._places, self._colours):
             memory.pop(role, None)
         for layer in self._viewer.layers:
             if isinstance(layer, Labels) and layer.metadata.get(OURS) == (role, self._mark):
                 self._layers[role] = layer
                 return layer
         return None
-
-    def place(self, role: Role) -> Place | None:
-        """Return the plane that a layer shows."""
-        return self._places.get(role)
 
     def show_segments(self, picture: NDArray[np.uint32], place: Place, table: pd.DataFrame) -> Labels:
         """Show the segments of a plane, with one row of features for each."""
@@ -172,9 +167,8 @@ class ResultLayers:
             ours = layer is not None and layer.data.shape == Volume.shape_of(place)
             self._volume = Volume(place, layer.data if ours and layer is not None else None)
         changed = [index for index, picture in pictures.items() if self._volume.write(index, picture)]
-        whole = self._laid["matches"] = replace(place, index=(0,) * len(place.index))
         if layer is None:
-            layer = self._add("matches", self._volume.array, whole)
+            layer = self._add("matches", self._volume.array, _lying("matches", place))
             layer.events.paint.connect(self._note_stroke)
         elif layer.data is not self._volume.array:  # of a wider type now, or of another program
             layer.data = self._volume.array
@@ -201,14 +195,14 @@ class ResultLayers:
             layer.data = data
         if self._places.get(role) != place:
             lay(layer, place, self._image)
-            self._places[role] = self._laid[role] = place
+            self._places[role] = place
         return layer
 
     def _follow(self) -> None:
         """Lie on the image again, which a person has moved, turned or scaled."""
-        for role, place in self._laid.copy().items():
+        for role, place in self._places.copy().items():
             if (layer := self.get(role)) is not None:
-                lay(layer, place, self._image)
+                lay(layer, _lying(role, place), self._image)
 
     def _add(self, role: Role, data: NDArray[Any], place: Place) -> Labels:
         layers = self._viewer.layers
@@ -219,7 +213,7 @@ class ResultLayers:
             opacity=1.0,
             **place.transform(self._image),
         )
-        self._layers[role], self._places[role], self._laid[role] = layer, place, place
+        self._layers[role], self._places[role] = layer, place
         self._paint(layer, role, {None: PLAIN, 0: CLEAR})
         below = self.get("segments") if role == "matches" else None
         layers.insert(layers.index(self._image if below is None else below) + 1, layer)
@@ -241,6 +235,11 @@ def lay(layer: Layer, place: Place, image: Image) -> None:
     """Put a layer where a plane of an image is."""
     for name, value in place.transform(image).items():
         setattr(layer, name, value)
+
+
+def _lying(role: Role, place: Place) -> Place:
+    """Return where a layer begins that shows a plane: the matches of a stack hold all of its planes."""
+    return replace(place, index=(0,) * len(place.index)) if role == "matches" else place
 
 
 def _outline(layer: Labels) -> int:

@@ -51,7 +51,6 @@ class Sheet:
         self.viewer = viewer
         self.image = image
         self.place = place
-        self.key = key
         self.contour = False
         self._preview: Labels | None = None
         self._drawn: dict[tuple[int, ...], list[Object]] = {}
