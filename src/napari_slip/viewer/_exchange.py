@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_slip.errors import InputError, SlipError
 from napari_slip.io import export_session, import_session
 from napari_slip.session import Session
@@ -47,7 +45,8 @@ class Exchange:
         sheet.absorb()
         session = Session.of(sheet.workspace.session.contents())  # the work may go on meanwhile
         stack, stem = stack_of(sheet.image, sheet.place), stem_of(sheet.image)
-        size, unit = pixel_size(sheet)
+        size, unit = sheet.pixel_size
+        unit = unit.replace("\N{MICRO SIGN}", "u")  # as files have it
 
         def work(progress: Progress) -> dict[str, Path]:
             progress("export", 0, len(wanted))
@@ -118,13 +117,3 @@ def stem_of(image: Image) -> str:
     """Return how the files of an image are called: as its own, or as the layer."""
     name = Path(image.source.path).name if image.source.path else image.name
     return name.split(".")[0].replace("/", "_").replace("\\", "_") or "image"
-
-
-def pixel_size(sheet: Sheet) -> tuple[tuple[float, float], str]:
-    """Return height and width of a pixel and their unit; ``((1, 1), "px")`` without a unit of length."""
-    image, axes = sheet.image, list(sheet.place.axes)
-    units = [image.units[axis] for axis in axes]
-    if str(units[0]) == "pixel" or units[0] != units[1]:
-        return (1.0, 1.0), "px"
-    height, width = np.asarray(image.scale, float)[axes].tolist()
-    return (height, width), f"{units[0]:~}".replace("\N{MICRO SIGN}", "u")

@@ -133,7 +133,9 @@ class FilterPanel(QWidget):
             self.rows["score"].set_values(work.match.calibrated.max(axis=1, initial=0))
 
     def _area(self, low: float, high: float) -> str:
-        pixel, unit = (1.0, "px") if self._desk.sheet is None else self._desk.sheet.pixel_area
+        sheet = self._desk.sheet
+        (height, width), unit = ((1.0, 1.0), "px") if sheet is None else sheet.pixel_size
+        pixel, unit = height * width, unit if unit == "px" else f"{unit}\N{SUPERSCRIPT TWO}"
         ends = [
             "0" if low == 0 else _short(low * pixel),
             "\N{INFINITY}" if high == np.inf else _short(high * pixel),

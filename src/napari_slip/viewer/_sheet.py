@@ -65,14 +65,14 @@ class Sheet:
         opened.session.changed.connect(self._show_objects)
 
     @property
-    def pixel_area(self) -> tuple[float, str]:
-        """Area of a pixel and its unit; ``(1, "px")`` where the layer has no unit of length."""
-        units = [str(self.image.units[axis]) for axis in self.place.axes]
-        if units[0] != units[1] or units[0] == "pixel":
-            return 1.0, "px"
-        scale = np.asarray(self.image.scale)[list(self.place.axes)]
-        short = f"{self.image.units[self.place.axes[0]]:~}"
-        return float(np.prod(scale)), f"{short}\N{SUPERSCRIPT TWO}"
+    def pixel_size(self) -> tuple[tuple[float, float], str]:
+        """Height and width of a pixel and their unit; ``((1, 1), "px")`` without a unit of length."""
+        axes = list(self.place.axes)
+        units = [self.image.units[axis] for axis in axes]
+        if str(units[0]) == "pixel" or units[0] != units[1]:
+            return (1.0, 1.0), "px"
+        height, width = np.asarray(self.image.scale, float)[axes].tolist()
+        return (height, width), f"{units[0]:~}"
 
     @property
     def alive(self) -> bool:
