@@ -20,6 +20,10 @@ STEPS = {
     "planes": "Planes of the stack",
     "cluster": "Starting the cluster",
     "link": "Linking objects",
+    "examples": "CLIP looks at examples",
+    "teach": "Learning from the examples",
+    "scores": "Scoring planes again",
+    "export": "Writing files",
 }
 
 
