@@ -63,11 +63,24 @@ class TeachPanel(QWidget):
         self.teach.clicked.connect(self._teach)
         self.name.returnPressed.connect(self._teach)
         self.used.activated.connect(self._chosen)
-        for signal in (self._teaching.changed, desk.plane_changed):
+        for signal in (self._teaching.changed, desk.sheet_changed):
             signal.connect(self.refresh)
+        self._teaching.noted.connect(self._show_worth)  # without a look at the folder of what is kept
 
     def refresh(self) -> None:
-        """Show the examples, what is in use, and what it is worth."""
+        """Show what is kept and in use, what it is worth, and the examples."""
+        head = self._teaching.head
+        names = _heads.names()
+        if head is not None and head.name not in names:
+            names.append(head.name)
+        self.used.clear()
+        self.used.addItems([TEXTS, *names])
+        self.used.setCurrentText(TEXTS if head is None else head.name)
+        for text in ("Export...", "Delete..."):
+            self.buttons[text].setEnabled(head is not None)
+        self._show_worth()
+
+    def _show_worth(self) -> None:
         counts = self._teaching.counts
         told = [f"{name} {counts[name]}" for name in sorted(n for n in counts if n is not None)]
         told += [f"none of them {counts[None]}"] if counts[None] else []
@@ -77,19 +90,11 @@ class TeachPanel(QWidget):
             else "No examples yet: accept or correct a few objects of each class, and reject what is none."
         )
         head = self._teaching.head
-        names = _heads.names()
-        if head is not None and head.name not in names:
-            names.append(head.name)
-        self.used.clear()
-        self.used.addItems([TEXTS, *names])
-        self.used.setCurrentText(TEXTS if head is None else head.name)
         words = "" if head is None else in_words(head)
         if self._teaching.foreign:
             words += " The model on this plane is another one, so it does nothing: teach again."
         self.worth.setText(words)
         self.worth.setVisible(bool(words))
-        for text in ("Export...", "Delete..."):
-            self.buttons[text].setEnabled(head is not None)
 
     def _lay_out(self) -> None:
         form = QFormLayout(self)

@@ -93,7 +93,9 @@ class Teaching(QObject):
     """
 
     changed = Signal()
-    """Another head, or other examples."""
+    """Another head is in use or kept."""
+    noted = Signal()
+    """Other examples, or another plane."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -226,7 +228,7 @@ class Teaching(QObject):
             self._sheets.add(sheet)
             if (outcome := sheet.workspace.outcome) is not None:
                 self._note_plane(sheet, outcome)
-        self.changed.emit()
+        self.noted.emit()
 
     def _note_plane(self, sheet: Sheet, outcome: Outcome) -> None:
         known, clip = self._looks.setdefault(sheet, {}), outcome.slip.encoder.card.hash
