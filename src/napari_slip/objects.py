@@ -136,6 +136,13 @@ def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[n
     return picture
 
 
+def plane_steps(objects: Iterable[Object]) -> tuple[int, ...]:
+    """Return the lengths of the shortest stack that has a plane for each object; () for single planes."""
+    planes = {thing.plane for thing in objects}
+    depth = max(map(len, planes), default=0)
+    return tuple(1 + max(plane[axis] for plane in planes) for axis in range(depth))
+
+
 def read_objects(
     labels: NDArray[Any], class_name: str, status: Status = "accepted", plane: tuple[int, ...] = ()
 ) -> list[Object]:

@@ -156,7 +156,7 @@ def run_stacks(
     if planned is not None:
         planned(total, total - sum(map(len, missing.values())))
     story |= {"orders": _plain(orders), "form": form}
-    tasks = (task for name in missing for task in list(missing[name]))
+    tasks = (task for name in missing for task in missing[name])
     left = {name: {task.index for task in todo} for name, todo in missing.items()}
 
     def close(name: str) -> None:

@@ -68,8 +68,9 @@ def write_crops(
         with whole_file(path) as part:
             Image.fromarray(crop).save(part, "png")
         written.append(path)
+    current = set(written)
     for path in folder.glob(f"*/{escape(stem)}-*.png"):
-        if path not in written:
+        if path not in current:
             path.unlink()
     return written
 

@@ -18,6 +18,7 @@ from napari_slip.io.measurements import measure, write_measurements
 from napari_slip.io.ome_zarr import LabelsWriter, read_ome_zarr
 from napari_slip.io.provenance import current_versions
 from napari_slip.io.whole import whole_file, whole_folder
+from napari_slip.objects import plane_steps
 from napari_slip.session import Session
 from napari_slip.stacks import Stack
 
@@ -169,8 +170,8 @@ def _write_zarr(path: Path, session: Session, stack: Stack | None) -> None:
     if path.exists() and not _ours(path):
         raise InputError(f"{path} exists already and holds more than labels: choose another folder or name.")
     objects = [o for o in session.objects.values() if o.status != "rejected"]
-    depth = max((len(o.plane) for o in objects), default=0)
-    lengths = [1 + max(o.plane[axis] for o in objects) for axis in range(depth)]
+    lengths = plane_steps(objects)
+    depth = len(lengths)
     steps = dict(zip("tz"[-depth:] if 0 < depth <= 2 else "abdefg"[:depth], lengths, strict=True))
     if stack is not None:
         steps = dict(zip(stack.step_axes, stack.steps, strict=True))

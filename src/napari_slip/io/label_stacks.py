@@ -14,7 +14,7 @@ from PIL import Image
 from napari_slip.errors import InputError
 from napari_slip.io.reading import TIFF_MAGIC
 from napari_slip.io.whole import whole_file
-from napari_slip.objects import read_objects
+from napari_slip.objects import plane_steps, read_objects
 from napari_slip.session import Contents, Session, State
 from napari_slip.stacks import Stack
 
@@ -44,8 +44,7 @@ def write_label_stack(path: Path, session: Session, planes: tuple[int, ...] | No
         Lengths of the stack's axes; as far as there are objects if not given.
     """
     objects = [o for o in session.objects.values() if o.status != "rejected"]
-    depth = max((len(o.plane) for o in objects), default=0)
-    lengths = planes or tuple(1 + max(o.plane[axis] for o in objects) for axis in range(depth))
+    lengths = planes or plane_steps(objects)
     top = max((o.label for o in objects), default=0)
     kind = np.uint16 if top < 2**16 else np.uint32
     pictures = np.zeros((*lengths, *session.shape), kind)

@@ -17,7 +17,6 @@ from napari_slip.segments import PackedMasks
 from napari_slip.settings import ProposalSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -101,9 +100,12 @@ class LabelsSegmenter:
     def propose(self, plane: EncodedPlane, settings: ProposalSettings, progress: Progress) -> Segments:
         """Make each label a segment, in the order of their numbers, without embeddings."""
         refuse_texts(settings, self.name)
+        area = np.bincount(self._labels.ravel())
         windows = find_objects(self._labels)
         smallest = max(settings.min_area, 1)
-        masks = PackedMasks.pack(self._masks(windows, smallest), self._corners(windows, smallest))
+        kept = [(n, at) for n, at in enumerate(windows, start=1) if at is not None and area[n] >= smallest]
+        corners = ((columns.start, rows.start) for _, (rows, columns) in kept)
+        masks = PackedMasks.pack((self._labels[at] == n for n, at in kept), corners)
         progress("prompts", len(windows), max(1, len(windows)))
         return describe(masks, plane.rgb, np.ones(len(masks)), np.ones(len(masks)), progress)
 
@@ -143,20 +145,6 @@ class LabelsSegmenter:
         if not chosen:
             raise InputError(f"{self.name} has nothing there: click on a label, or choose a SAM.")
         return Refined(np.isin(self._labels, list(chosen)), 1.0, 1.0)
-
-    def _masks(self, windows: list[Any], smallest: int) -> Iterator[NDArray[np.bool_]]:
-        for number, window in self._large(windows, smallest):
-            yield self._labels[window] == number
-
-    def _corners(self, windows: list[Any], smallest: int) -> Iterator[tuple[int, int]]:
-        for _, (rows, columns) in self._large(windows, smallest):
-            yield columns.start, rows.start
-
-    def _large(self, windows: list[Any], smallest: int) -> Iterator[tuple[int, Any]]:
-        area = np.bincount(self._labels.ravel(), minlength=len(windows) + 1)
-        for number, window in enumerate(windows, start=1):
-            if window is not None and area[number] >= smallest:
-                yield number, window
 
 
 def _size(picture: NDArray[Any]) -> str:

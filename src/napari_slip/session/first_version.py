@@ -10,7 +10,6 @@ import numpy as np
 
 from napari_slip.errors import InputError
 from napari_slip.objects import Object
-from napari_slip.session.classes import ClassList, SlipClass
 from napari_slip.session.history import State
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def read_first_version(path: Path) -> Contents:
     InputError
         If the file is damaged or no session.
     """
-    from napari_slip.session.saving import Contents
+    from napari_slip.session.saving import Contents, read_classes
 
     try:
         # opened here, because numpy leaves a damaged file open
@@ -40,11 +39,8 @@ def read_first_version(path: Path) -> Contents:
             bits = file["bits"]
         if header["format"] != FORMAT:
             raise KeyError("format")
-        classes = ClassList(
-            tuple(SlipClass(c["name"], c["colour"], tuple(c["phrases"])) for c in header["classes"])
-        )
         height, width = header["shape"]
-        state = State(classes, _objects(header["objects"], bits))
+        state = State(read_classes(header["classes"]), _objects(header["objects"], bits))
         return Contents((height, width), state, int(header["next_id"]))
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(

@@ -167,7 +167,7 @@ class _Reader:
                 raise ValueError("format")
             self.head = fact
         elif "settings" in fact:
-            self._classes, self._about = _read_classes(fact["classes"]), fact
+            self._classes, self._about = read_classes(fact["classes"]), fact
         elif "bits" in fact:
             self._masks[fact["mask"]] = _unpacked(fact["bits"], fact["size"])
         elif "object" in fact:
@@ -191,7 +191,7 @@ class _Reader:
             for i, before, after in fact["objects"]
         }
         classes = fact["classes"]
-        both = None if classes is None else (_read_classes(classes[0]), _read_classes(classes[1]))
+        both = None if classes is None else (read_classes(classes[0]), read_classes(classes[1]))
         return Step(before_after, both)
 
     def finish(self, path: Path) -> tuple[Contents, str]:
@@ -225,7 +225,8 @@ def _class_list(classes: ClassList) -> list[dict[str, Any]]:
     return [asdict(c) for c in classes]
 
 
-def _read_classes(entries: list[dict[str, Any]]) -> ClassList:
+def read_classes(entries: list[dict[str, Any]]) -> ClassList:
+    """Read classes from plain values: name, colour and phrases of each."""
     return ClassList(tuple(SlipClass(c["name"], c["colour"], tuple(c["phrases"])) for c in entries))
 
 

@@ -213,7 +213,8 @@ class Session:
         """
         found = [group for group in map(sorted, groups) if group]
         named = [i for group in found for i in group]
-        if len(set(named)) < len(named):
+        regrouped = set(named)
+        if len(regrouped) < len(named):
             raise InputError(
                 f"Object {max(named, key=named.count)} is named twice: expected each id in one group only."
             )
@@ -225,9 +226,9 @@ class Session:
                 )
         rest: dict[int, list[int]] = {}
         for i, o in self._state.objects.items():
-            if o.track is not None and i not in set(named):
+            if o.track is not None and i not in regrouped:
                 rest.setdefault(o.track, []).append(i)
-        found += [sorted(group) for track, group in rest.items() if track in named]
+        found += [sorted(group) for track, group in rest.items() if track in regrouped]
         self._change(
             {
                 i: replace(self._object(i), track=group[0] if len(group) > 1 else None)
@@ -278,7 +279,6 @@ class Session:
         free = max(self._next_id, int(labels.max(initial=0)) + 1)
         painted = absorb_painting(here, drawn, labels, name, plane, tracks, free)
         kept = {**elsewhere, **{o.id: o for o in painted.values()}}
-        self._next_id = max([self._next_id, *(i + 1 for i in kept)])
         self._commit(State(classes, kept))
         return True
 

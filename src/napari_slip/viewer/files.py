@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slip.io import import_session, session_of, write_as
+from napari_slip.objects import plane_steps
 from napari_slip.stacks import Stack
 from napari_slip.viewer._layers import OURS
 from napari_slip.viewer._sessions import session_of as open_session_of
@@ -51,9 +52,7 @@ def read_work(path: str | list[str]) -> list[LayerData]:
     file = Path(path if isinstance(path, str) else path[0])
     session = import_session(file)
     objects = [o for o in session.objects.values() if o.status != "rejected"]
-    depth = max((len(o.plane) for o in objects), default=0)
-    lengths = tuple(1 + max(o.plane[axis] for o in objects) for axis in range(depth))
-    labels = np.zeros((*lengths, *session.shape), np.uint32)
+    labels = np.zeros((*plane_steps(objects), *session.shape), np.uint32)
     for plane in {o.plane for o in objects}:
         labels[plane] = session.picture(plane)
     colours = {c.name: rgb(c.colour) for c in session.classes}
