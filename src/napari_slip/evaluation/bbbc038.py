@@ -15,7 +15,6 @@ from napari_slip.progress import Progress
 from napari_slip.training.mini.sam_data import kind_of, validation_stems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,19 +33,22 @@ KINDS = {
 }
 
 
-def validation_images(data: Path) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer]]]:
+def validation_images(
+    data: Path, limit: int | None = None
+) -> list[tuple[NDArray[np.uint8], NDArray[np.integer]]]:
     """Read the images that no training sees, with their label maps.
 
     Parameters
     ----------
     data : Path
         Folder that holds ``bbbc038/images`` and ``bbbc038/labels``.
+    limit : int, optional
+        Read that many only, taken evenly from all.
 
-    Yields
-    ------
-    image : (H, W) or (H, W, 3 or 4) uint8 array
-    labels : (H, W) integer array
-        One id per nucleus, 0 for the background.
+    Returns
+    -------
+    list of (image, labels)
+        Image (H, W) or (H, W, 3 or 4) uint8; labels (H, W) integer, one id per nucleus, 0 for the background.
 
     Raises
     ------
@@ -59,9 +61,11 @@ def validation_images(data: Path) -> Iterator[tuple[NDArray[np.uint8], NDArray[n
         raise InputError(
             f"{data} has no images of BBBC038: expected bbbc038/images and bbbc038/labels in it."
         )
-    for stem in stems:
-        image, labels = (imread(folder / part / f"{stem}.png") for part in ("images", "labels"))
-        yield image, labels
+    stems = stems[:: max(1, len(stems) // limit)][:limit] if limit else stems
+    return [
+        (imread(folder / "images" / f"{stem}.png"), imread(folder / "labels" / f"{stem}.png"))
+        for stem in stems
+    ]
 
 
 def nuclei_rows(
@@ -85,8 +89,7 @@ def nuclei_rows(
     list of Row
     """
     progress = progress or Progress()
-    images = list(validation_images(data))
-    images = images[:: max(1, len(images) // limit)][:limit] if limit else images
+    images = validation_images(data, limit)
     ours: dict[str, list[float]] = {kind: [] for kind in KINDS}
     theirs: dict[str, list[float]] = {kind: [] for kind in KINDS}
     accepted = np.zeros(2, int)

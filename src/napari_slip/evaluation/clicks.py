@@ -55,8 +55,7 @@ def click_rows(
     list of Row
     """
     progress = progress or Progress()
-    nuclei = list(validation_images(data)) if data else []
-    nuclei = nuclei[:: max(1, len(nuclei) // limit)][:limit] if limit else nuclei
+    nuclei = validation_images(data, limit) if data else []
     objects = [(scene.image, scene.labels) for scene in validation_scenes(data, scenes)]
     total, rows = len(nuclei) + len(objects), []
     for name, pictures, bar in (("BBBC038", nuclei, 0.80), ("object scenes", objects, 0.85)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from napari_slip.segmentation.protocols import Segmenter
 
     Mask = NDArray[np.bool_]
-
-T = TypeVar("T")
 
 MOST = 20
 """Clicks after which the imitated person gives up, as is usual where interactive segmentation is measured."""
@@ -161,7 +159,7 @@ def click_trails(
         Images at most, taken evenly from all.
     """
     progress = progress or Progress()
-    images = _some(list(validation_images(data)), limit)
+    images = validation_images(data, limit)
     for n, (image, labels) in enumerate(images):
         progress("corrections", n, len(images))
         ids, sizes = np.unique(labels[labels > 0], return_counts=True)
@@ -180,7 +178,7 @@ def worst_matches(
     A nucleus counts as found if an accepted segment shares a tenth of their union with it.
     """
     progress = progress or Progress()
-    images = _some(list(validation_images(data)), limit)
+    images = validation_images(data, limit)
     worst: list[Candidate] = []
     for n, (image, labels) in enumerate(images):
         progress("matches", n, len(images))
@@ -202,7 +200,3 @@ def worst_matches(
         worst = sorted(worst, key=lambda found: found.matched)[:count]
     progress("matches", len(images), len(images))
     return worst
-
-
-def _some(things: list[T], limit: int | None) -> list[T]:
-    return things[:: max(1, len(things) // limit)][:limit] if limit else things

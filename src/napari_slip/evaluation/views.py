@@ -74,8 +74,7 @@ def compare_views(
     drawn = [
         (scene, _look(slip, scene.image, scene.labels, progress)) for scene in validation_scenes(data, scenes)
     ]
-    real = list(validation_images(data)) if data else []
-    real = real[:: max(1, len(real) // images)][:images]
+    real = validation_images(data, images) if data else []
     nuclei = [_look(slip, image, labels, progress) for image, labels in real]
     names = all_names(data)
     lines = ["| views | names | present or absent | nucleus or not |", "|---|---|---|---|"]

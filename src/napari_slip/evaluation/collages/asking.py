@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -181,8 +181,7 @@ def judged(one: Seen, tile: int, row: int) -> bool:
 
 def _ask(k: int, one: Seen, segments: Segments, contestant: Contestant, answer: Answers) -> None:
     names = [*one.collage.names, *one.collage.absent]
-    rows = np.flatnonzero(one.shown)
-    if not len(rows):
+    if not one.shown.any():
         answer.rows += [(k, tile, -1) for tile in range(4)]
         answer.right += [False] * 4
         answer.iou += [0.0] * 4
@@ -190,10 +189,9 @@ def _ask(k: int, one: Seen, segments: Segments, contestant: Contestant, answer: 
         answer.absent += [0.0] * len(one.collage.absent)
         return
     match = match_segments(segments, names, contestant.encoder, head=contestant.head)
+    match = replace(match, selection=one.shown)
     for column in range(len(names)):
-        # by the calibrated score, and by the cosine where that is as high as it can be
-        order = np.lexsort((-match.cosine[rows, column], -match.calibrated[rows, column]))
-        best = int(rows[order[0]])
+        best = int(match.ranked(column)[0])
         score = float(match.calibrated[best, column])
         if column >= 4:
             answer.absent.append(score)

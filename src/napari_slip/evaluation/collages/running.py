@@ -10,9 +10,9 @@ from napari_slip.evaluation.collages.figures import CollageReport, collage_repor
 from napari_slip.evaluation.collages.making import make_collages
 from napari_slip.evaluation.collages.page import write_report
 from napari_slip.evaluation.collages.taught import teach_from_examples
-from napari_slip.models import load_clip, load_sam
+from napari_slip.models import load_clip
 from napari_slip.progress import Progress
-from napari_slip.segmentation import SamSegmenter
+from napari_slip.segmentation.engines import load_segmenter
 from napari_slip.settings import CropSettings, FilterSettings
 from napari_slip.training.own.examples import class_names
 from napari_slip.training.own.judge import train_judge
@@ -88,7 +88,7 @@ def evaluate_collages(
         raise InputError("There is no model to ask: name at least one, such as mini.")
     progress = progress or Progress()
     collages = make_collages(data.validation, n, tile=tile, seed=seed)
-    segmenter = SamSegmenter(load_sam(sam, device=device, progress=progress))
+    segmenter = load_segmenter(sam, device=device, progress=progress)
     filters = FilterSettings.paper() if paper_filter else FilterSettings()
     seen = look(collages, segmenter, filters=filters, silhouettes=silhouettes, progress=progress)
     contestants = [

@@ -55,20 +55,6 @@ def write_log(epochs: Sequence[Epoch], most: int, path: Path) -> None:
             writer.writerow(epoch.to_dict() | {"remaining_seconds": round(mean * (most - k), 1)})
 
 
-def read_log(path: Path) -> list[Epoch]:
-    """Read what `write_log` wrote; an empty list if there is nothing."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = [field.name for field in dataclasses.fields(Epoch)]
-    return [_epoch({n: float(row[n]) for n in names}) for row in rows]
-
-
-def _epoch(values: dict[str, Any]) -> Epoch:
-    return Epoch(**(values | {"number": int(values["number"])}))
-
-
 def draw_curve(epochs: Sequence[Epoch], path: Path) -> None:
     """Draw losses and accuracy over the passes, as the paper's figure 3, into a PNG."""
     from matplotlib.figure import Figure

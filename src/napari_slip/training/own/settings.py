@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from napari_slip.errors import InputError
+from napari_slip.settings import _one_of, _Settings
 
 View = Literal["whole", "mean", "dimmed", "black"]
 """How an example is shown: the whole picture, or its object as a segment is shown to CLIP."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainSettings:
+class TrainSettings(_Settings):
     """How a model is trained.
 
     Parameters
@@ -110,8 +110,8 @@ class TrainSettings:
                     f"The template {template!r} needs exactly one {{}}, where the class goes, such as "
                     "'This is an image of {}'."
                 )
-        self._one_of("loss", ("clip", "soft"))
-        self._one_of("precision", ("float32", "bfloat16"))
+        _one_of(self, "loss", ("clip", "soft"))
+        _one_of(self, "precision", ("float32", "bfloat16"))
         for view in self.views or ():
             if view not in ("whole", "mean", "dimmed", "black"):
                 raise InputError(f"{view!r} is no view: expected whole, mean, dimmed or black.")
@@ -136,29 +136,10 @@ class TrainSettings:
             ("text_rate", 0, 10),
             ("weight_decay", 0, 10),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise InputError(
-                    f"{name} is {getattr(self, name)!r}, but a number from {low:g} to {high:g} is expected."
-                )
+            self._within(name, low, high)
 
     @classmethod
     def paper(cls, **changes: Any) -> Self:
         """Return the paper's choices (arXiv 2405.07284): whole pictures, soft targets, nothing varied."""
         choices: dict[str, Any] = {"loss": "soft", "views": ("whole",), "augment": False, "ground": False}
         return cls(**{**choices, "stop_after": 100, **changes})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as they stand beside a trained model."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read what `to_dict` wrote."""
-        read: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
-        return cls(**read)
-
-    def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:
-        if getattr(self, name) not in allowed:
-            raise InputError(
-                f"{name} is {getattr(self, name)!r}, but one of {', '.join(allowed)} is expected."
-            )
