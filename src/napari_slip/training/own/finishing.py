@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_slip.training.own.history import Epoch
     from napari_slip.training.own.learner import Learner
     from napari_slip.training.own.settings import TrainSettings
+    from napari_slip.training.own.settling import Settled
 
 
 def write_card(
@@ -25,6 +26,7 @@ def write_card(
     settings: TrainSettings,
     epoch: Epoch,
     names: Sequence[str],
+    settled: Settled | None = None,
 ) -> None:
     """Write ``card.json``: what a model of a known base knew stays known, the new classes join it.
 
@@ -40,6 +42,8 @@ def write_card(
         What the pass gave.
     names : sequence of str
         The classes.
+    settled : Settled, optional
+        How much of the old model was kept.
     """
     before = learner.card
     nulls = before.calibration.null_prompts if before else ("background", "something")
@@ -52,6 +56,13 @@ def write_card(
         "figures": {"validation loss": epoch.validation_loss, "accuracy": epoch.accuracy},
         "licence": "that of the base and of the pictures",
     }
+    if settled is not None:
+        card["figures"] |= {
+            "accuracy": settled.accuracy,
+            "share of the new weights": settled.share,
+            "drawn things named, before": settled.knew,
+            "drawn things named, after": settled.knows,
+        }
     if before and before.vocabulary is not None:
         words = {word for name in names for word in name.lower().split()}
         card["vocabulary"] = sorted(before.vocabulary | words)

@@ -22,6 +22,7 @@ from napari_slip.training.own.learner import Learner, make_learner
 from napari_slip.training.own.losses import clip_loss, soft_target_loss
 from napari_slip.training.own.pictures import grounds, load_pictures, views_of
 from napari_slip.training.own.remembering import Memory
+from napari_slip.training.own.settling import Settled, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from napari_slip.training.own.splitting import Split
 
 CHECKPOINT = "checkpoint.pt"
+BEST = "best.pt"
+"""Weights of the best pass, before it is decided how much of the old model stays."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def train(
         epoch = run.one_pass()
         if hear is not None:
             hear(epoch)
+    run.settle()
     calibrate(folder, data.validation, seed=settings.seed)
     return Trained(folder, tuple(run.epochs))
 
@@ -213,6 +217,18 @@ class _Run:
         self._save()
         return epoch
 
+    def settle(self) -> None:
+        """Choose, of what was learnt, as much as leaves the old knowledge whole; for models that had any."""
+        path = self.folder / BEST
+        if self.memory is None or not path.is_file():
+            return
+        self.progress("settling", 0, 1)
+        best = torch.load(path, map_location="cpu", weights_only=True)
+        settled = settle(self.learner, self.memory, best, lambda: self._check()[1])
+        number = Trained(self.folder, tuple(self.epochs)).best.number
+        self._write_model(self.epochs[number - 1], settled)
+        self.progress("settling", 1, 1)
+
     def _loss(self, images: torch.Tensor, texts: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
         if self.settings.loss == "soft":
             return soft_target_loss(images, texts, self.settings.temperature)
@@ -267,9 +283,15 @@ class _Run:
         return read[[once.index(text) for text in texts]]
 
     def _keep_best(self) -> None:
+        self._write_model(self.epochs[-1])
+        if self.memory is not None:
+            with replacing(self.folder / BEST) as unfinished:
+                torch.save(self.learner.network.state_dict(), unfinished)
+
+    def _write_model(self, epoch: Epoch, settled: Settled | None = None) -> None:
         self.learner.save(self.folder)
         names = class_names((*self.data.training, *self.data.validation))
-        write_card(self.folder, self.learner, self.settings, self.epochs[-1], names)
+        write_card(self.folder, self.learner, self.settings, epoch, names, settled)
 
     def _save(self) -> None:
         whole: dict[str, Any] = {
