@@ -142,9 +142,7 @@ class DualClip:
         Standard deviation of the colours by which pictures are scaled, 0..1.
     """
 
-    def __init__(
-        self, network: DualNetwork, tokenizer: Tokenizer, card: EncoderCard, std: Colour
-    ) -> None:
+    def __init__(self, network: DualNetwork, tokenizer: Tokenizer, card: EncoderCard, std: Colour) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self._card = card

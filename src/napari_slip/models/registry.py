@@ -227,15 +227,37 @@ def add_entry(entry: Entry) -> Path:
     return path
 
 
+def add_preset(name: str, preset: Preset) -> Path:
+    """Write a SAM and a CLIP that go together into the user's own file, and return the file.
+
+    Raises
+    ------
+    InputError
+        If there is a preset of that name.
+    """
+    if name in known_models().presets:
+        raise InputError(f"There is a preset called {name!r} already: choose another name.")
+    path = models_folder() / OWN
+    lines = [
+        f"{key} = {json.dumps(getattr(preset, key), ensure_ascii=False)}" for key in ("sam", "clip", "title")
+    ]
+    text = path.read_text(encoding="utf-8") + "\n" if path.is_file() else ""
+    with replacing(path) as unfinished:
+        unfinished.write_text(f'{text}[presets."{name}"]\n' + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
 def drop_entry(entry: Entry) -> bool:
-    """Take a model out of the user's own file; say whether it was there."""
+    """Take a model, and presets that need it, out of the user's own file; say whether it was there."""
     path = models_folder() / OWN
     if not path.is_file() or entry.name not in tomllib.loads(path.read_text("utf-8")).get(entry.kind, {}):
         return False
     tables = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
     head = re.compile(rf"\[{entry.kind}\.\"?{re.escape(entry.name)}\"?\]")
+    needs = re.compile(rf"(?m)^{entry.kind} *= *\"{re.escape(entry.name)}\"$")
+    kept = [t for t in tables if not head.match(t) and not (t.startswith("[presets.") and needs.search(t))]
     with replacing(path) as unfinished:
-        unfinished.write_text("".join(table for table in tables if not head.match(table)), encoding="utf-8")
+        unfinished.write_text("".join(kept), encoding="utf-8")
     return True
 
 

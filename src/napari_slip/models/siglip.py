@@ -117,9 +117,7 @@ class SiglipEncoder:
         ).pooler_output
         return features
 
-    def _rows(
-        self, items: torch.Tensor, work: Callable[[torch.Tensor], torch.Tensor]
-    ) -> NDArray[np.float32]:
+    def _rows(self, items: torch.Tensor, work: Callable[[torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
         vision = self.network.config.vision_config
         tokens = (vision.image_size // vision.patch_size) ** 2
         return embed_in_pieces(

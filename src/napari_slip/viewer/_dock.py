@@ -93,7 +93,7 @@ class SlipDock(QWidget):
             self._window.removeEventFilter(self)
             self._window = None  # which would keep the whole viewer alive
         self.desk.dispose()
-        for part in (self.images, self.source, self._pointer, self.model):
+        for part in (self.images, self.source, self._pointer, self.model, self.teach):
             part.dispose()
         self.activity.end()
 
@@ -209,6 +209,8 @@ class SlipDock(QWidget):
         desk.runner.progressed.connect(self.activity.report)
         desk.said.connect(self.activity.say)
         desk.vocabulary_changed.connect(self.prompt.set_words)
+        self.teach.further.listed.connect(self.model.list_again)
+        self.teach.further.wanted.connect(self.model.choose)
         self.prompt.set_history(desk.memory.history)
         for key in _keys.KEYS:
             self._shortcut(key.dock).activated.connect(getattr(desk.decisions, key.action))

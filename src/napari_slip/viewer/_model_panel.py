@@ -93,6 +93,19 @@ class ModelPanel(QWidget):
         self._idle = timer(self, LOOK_MS, self._make_room, once=False)
         self._idle.start()
 
+    def list_again(self) -> None:
+        """Offer models that have got a name since."""
+        listed = {self.preset.itemText(n) for n in range(self.preset.count())}
+        for name in known_models().presets:
+            if name not in listed:
+                self.preset.insertItem(self.preset.count() - 1, name)
+
+    def choose(self, name: str) -> None:
+        """Take a preset, and look at the plane again with it."""
+        self.list_again()
+        self.preset.setCurrentText(name)
+        self._look_again()
+
     def dispose(self) -> None:
         """Stop a download; what has arrived is kept."""
         self._idle.stop()

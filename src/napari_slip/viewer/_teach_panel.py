@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_slip.errors import SlipError
 from napari_slip.viewer import _heads
+from napari_slip.viewer._fine_tune_panel import FineTunePanel
 from napari_slip.viewer._qt import tool_button
 from napari_slip.viewer._teaching import in_words
 
@@ -58,6 +59,7 @@ class TeachPanel(QWidget):
                 ("Delete...", "Forget it for good.", self._delete),
             )
         }
+        self.further = FineTunePanel(desk)
         self._lay_out()
         self.refresh()
         self.teach.clicked.connect(self._teach)
@@ -66,6 +68,10 @@ class TeachPanel(QWidget):
         for signal in (self._teaching.changed, desk.sheet_changed):
             signal.connect(self.refresh)
         self._teaching.noted.connect(self._show_worth)  # without a look at the folder of what is kept
+
+    def dispose(self) -> None:
+        """Stop a training that is going on."""
+        self.further.dispose()
 
     def refresh(self) -> None:
         """Show what is kept and in use, what it is worth, and the examples."""
@@ -111,6 +117,7 @@ class TeachPanel(QWidget):
             row.addWidget(button)
         row.addStretch(1)
         form.addRow(row)
+        form.addRow(self.further)
 
     def _teach(self) -> None:
         self._told(lambda: self._teaching.teach(self.name.text()))

@@ -110,7 +110,7 @@ class Teaching(QObject):
     @property
     def counts(self) -> Counter[str | None]:
         """How many examples of each class there are; None counts what was rejected."""
-        return Counter(name for sheet in self._live() for _, name in _examples(sheet))
+        return Counter(name for sheet in self.sheets for _, name in _examples(sheet))
 
     @property
     def foreign(self) -> bool:
@@ -147,7 +147,7 @@ class Teaching(QObject):
             self._desk.ticked |= set(head.classes)
         self.changed.emit()
         desk = self._desk
-        todo = [(sheet, outcome) for sheet in self._live() for outcome in sheet.workspace.outcomes.values()]
+        todo = [(sheet, outcome) for sheet in self.sheets for outcome in sheet.workspace.outcomes.values()]
 
         def again(progress: Progress) -> list[tuple[Sheet, Outcome]]:
             scored = []
@@ -165,7 +165,9 @@ class Teaching(QObject):
         if todo:
             desk.runner.submit(again, landed)
 
-    def _live(self) -> list[Sheet]:
+    @property
+    def sheets(self) -> list[Sheet]:
+        """The images that are worked on in this dock."""
         return [sheet for sheet in self._sheets if sheet.image in self._desk.viewer.layers]
 
     def _prompts(self, sheet: Sheet, outcome: Outcome) -> dict[str, tuple[str, ...]]:
@@ -182,7 +184,7 @@ class Teaching(QObject):
         lesson = Lesson(front, {}, self._desk.memory.negatives, [], [], [])
         clip, missing, ground = front.slip.encoder.card.hash, 0, 0
         phrases: dict[str, tuple[str, ...]] = {}
-        for one in self._live():
+        for one in self.sheets:
             looks = self._looks.get(one, {})
             outcomes = one.workspace.outcomes
             for thing, name in _examples(one):

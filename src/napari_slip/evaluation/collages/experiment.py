@@ -8,6 +8,7 @@ from napari_slip.evaluation.collages.running import evaluate_collages
 from napari_slip.progress import Progress
 from napari_slip.synthesis.creatures import write_creatures
 from napari_slip.training.own.examples import read_examples
+from napari_slip.training.own.fine_tuning import small_network
 from napari_slip.training.own.grid import Grid, grid_search
 from napari_slip.training.own.history import draw_curve
 from napari_slip.training.own.loop import train
@@ -22,21 +23,6 @@ if TYPE_CHECKING:
 
 SMALL_TEXT = "distilbert:dim=64,n_layers=2,n_heads=4,hidden_dim=128"
 """DistilBERT's architecture at a hundredth of its size."""
-
-TEMPLATES = ("{}", "a {}", "a photo of a {}")
-
-
-def tuning(epochs: int) -> TrainSettings:
-    """How mini is trained further on creatures: rates for a small network, and its own templates."""
-    return TrainSettings(
-        base="mini",
-        templates=TEMPLATES,
-        epochs=epochs,
-        head_rate=5e-4,
-        image_rate=4e-4,
-        text_rate=4e-4,
-        stop_after=10,
-    )
 
 
 def run_experiment(
@@ -94,7 +80,7 @@ def run_experiment(
         data, small, folder / "grid", rates=(1e-4, 1e-3), sizes=(128, 512), device=device, progress=progress
     )
     say("3 of 4: mini, trained further")
-    tuned = train(data, tuning(epochs), folder / "tuned", device=device, progress=progress)
+    tuned = train(data, small_network(epochs), folder / "tuned", device=device, progress=progress)
     draw_curve(tuned.epochs, folder / "tuned" / "curve.png")
     say("4 of 4: collages, and the judge")
     report = evaluate_collages(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
@@ -37,11 +38,16 @@ class Example:
     caption: str | None = None
     group: str = ""
 
-    @property
+    @cached_property
     def mask(self) -> Path | None:
-        """The mask that lies beside the picture, ``NAME.mask.png``; None if there is none."""
+        """The file with the object's mask; None if there is none.
+
+        That is ``NAME.mask.png`` beside the picture, or the picture itself if a part of it is transparent.
+        """
         path = self.path.with_name(self.path.stem + MASK)
-        return path if path.is_file() else None
+        if path.is_file():
+            return path
+        return self.path if _partly_transparent(self.path) else None
 
 
 def read_examples(source: Path) -> list[Example]:
@@ -148,6 +154,19 @@ def _glance(path: Path) -> int:
 
     grey = np.asarray(open_picture(path).convert("L").resize((17, 16)), np.int16)
     return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes())
+
+
+def _partly_transparent(path: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            if picture.mode != "RGBA":
+                return False
+            low, high = picture.getchannel("A").getextrema()
+    except (OSError, ValueError):  # told when it is opened to be looked at
+        return False
+    return bool(low == 0 and high > 0)
 
 
 def open_picture(path: Path):  # type: ignore[no-untyped-def]  # Pillow's own class

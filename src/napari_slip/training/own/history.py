@@ -55,6 +55,16 @@ def write_log(epochs: Sequence[Epoch], most: int, path: Path) -> None:
             writer.writerow(epoch.to_dict() | {"remaining_seconds": round(mean * (most - k), 1)})
 
 
+def read_log(path: Path) -> list[Epoch]:
+    """Read what `write_log` wrote; an empty list if there is nothing."""
+    if not path.is_file():
+        return []
+    names = [field.name for field in dataclasses.fields(Epoch)]
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [{name: float(row[name]) for name in names} for row in csv.DictReader(file)]
+    return [Epoch(**(row | {"number": int(row["number"])})) for row in rows]  # type: ignore[arg-type]
+
+
 def draw_curve(epochs: Sequence[Epoch], path: Path) -> None:
     """Draw losses and accuracy over the passes, as the paper's figure 3, into a PNG."""
     from matplotlib.figure import Figure

@@ -140,6 +140,7 @@ class _Run:
         shown = "mean" in views or "dimmed" in views or "black" in views
         self.grounds = grounds(data.training if settings.ground and shown else (), side, mean, settings.seed)
         remembers = settings.base != "dual" and settings.keep > 0
+        progress("remembering", 0, 1)
         self.memory = Memory(learner, settings.seed, device) if remembers else None
         self.optimizer = torch.optim.AdamW(_groups(learner, settings))
         self.scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(

@@ -104,13 +104,13 @@ def grounds(
 
 
 def mask_of(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    """Read the mask beside a picture, (H, W) bool; None where there is none, or none of its size."""
+    """Read the mask of a picture, (H, W) bool; None where there is none, or none of its size."""
     from PIL import Image
 
     if example.mask is None:
         return None
     with Image.open(example.mask) as picture:
-        mask = np.asarray(picture.convert("L")) > 0
+        mask = np.asarray(picture.getchannel("A") if picture.mode == "RGBA" else picture.convert("L")) > 0
     return mask if mask.shape == tuple(shape) and mask.any() else None
 
 
