@@ -23,9 +23,20 @@ def commands(monkeypatch, cache):
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("COLUMNS", "300")  # no sentence is cut in two
 
-    def load_once(name=None, *, sam=None, clip=None, device="auto", crops=None, store=None, progress=None):
-        if (name or "mini", sam, clip) != ("mini", None, None) or device not in ("auto", "cpu"):
-            return load(name, sam=sam, clip=clip, device=device, crops=crops, store=store, progress=progress)
+    def load_once(
+        name=None, *, sam=None, clip=None, device="auto", crops=None, store=None, head=None, progress=None
+    ):
+        if (name or "mini", sam, clip, head) != ("mini", None, None, None) or device not in ("auto", "cpu"):
+            return load(
+                name,
+                sam=sam,
+                clip=clip,
+                device=device,
+                crops=crops,
+                store=store,
+                head=head,
+                progress=progress,
+            )
         return napari_slip.Slip(mini().segmenter, mini().encoder, crops=crops, store=store)
 
     monkeypatch.setattr("napari_slip.loading.load", load_once)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_slip.errors import InputError
-from napari_slip.matching import Head, teach
+from napari_slip.matching import Head, heads, teach
 from napari_slip.objects import Object
-from napari_slip.viewer import SlipDock, _heads
+from napari_slip.viewer import SlipDock
 from napari_slip.viewer._engine import Looked, Outcome
 from napari_slip.viewer._teach_panel import TEXTS
 from napari_slip.viewer._teaching import _within
@@ -26,7 +26,7 @@ RED, GREEN, BLUE, YELLOW, OTHER_YELLOW = (20, 20), (20, 60), (65, 35), (30, 105)
 @pytest.fixture(autouse=True)
 def kept(tmp_path, monkeypatch):
     folder = tmp_path / "heads"
-    monkeypatch.setattr(_heads, "folder", lambda: folder)
+    monkeypatch.setattr(heads, "folder", lambda: folder)
     return folder
 
 
@@ -165,7 +165,7 @@ def test_a_drawn_example_is_looked_at(dock, engine, qtbot):
 
 def test_heads_are_kept_and_shared_and_deleted(confused, qtbot, tmp_path, monkeypatch):
     press_teach(confused, qtbot, "cells / day 1")
-    assert _heads.names() == ["cells / day 1"]
+    assert heads.names() == ["cells / day 1"]
     file = tmp_path / "given.head"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(file), ""))
     confused.teach.buttons["Export..."].click()
@@ -177,7 +177,7 @@ def test_heads_are_kept_and_shared_and_deleted(confused, qtbot, tmp_path, monkey
     monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.Yes)
     confused.teach.buttons["Delete..."].click()
     wait(confused, qtbot)
-    assert _heads.names() == ["cells / day 1"]
+    assert heads.names() == ["cells / day 1"]
     assert confused.teach.used.currentText() == TEXTS
     assert not confused.teach.buttons["Export..."].isEnabled()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
+from napari_slip.matching import Head, heads
 from napari_slip.models import known_models, load_clip
 from napari_slip.pipeline import Slip
 from napari_slip.segmentation.engines import load_segmenter
@@ -23,6 +25,7 @@ def load(
     device: str = "auto",
     crops: CropSettings | None = None,
     store: Store | None = None,
+    head: Head | str | Path | None = None,
     progress: Progress | None = None,
 ) -> Slip:
     """Load a SAM and a CLIP.
@@ -44,6 +47,8 @@ def load(
         How segments are shown to CLIP.
     store : Store, optional
         Where results are kept between runs.
+    head : Head, str or Path, optional
+        What was taught to this CLIP: itself, the name under which it is kept, or a file.
     progress : Progress, optional
         Hears of downloads, and can stop them.
 
@@ -54,7 +59,8 @@ def load(
     Raises
     ------
     InputError
-        If both a preset and its parts are named, or the preset is unknown.
+        If both a preset and its parts are named, the preset or head is unknown, or the head was taught to
+        another CLIP.
     ModelError
         If a model is unknown, missing, damaged or of another architecture.
     """
@@ -68,9 +74,10 @@ def load(
             f"There is no preset {name!r}: expected one of {', '.join(presets)}, or sam= and clip=."
         )
     preset = presets[name or "mini"]
-    return Slip(
-        load_segmenter(sam or preset.sam, device=device, progress=progress),
-        load_clip(clip or preset.clip, device=device, progress=progress),
-        crops=crops,
-        store=store,
-    )
+    if isinstance(head, str | Path):
+        head = Head.load(heads.place_of(head))
+    segmenter = load_segmenter(sam or preset.sam, device=device, progress=progress)
+    encoder = load_clip(clip or preset.clip, device=device, progress=progress)
+    if head is not None:
+        head.check(encoder)
+    return Slip(segmenter, encoder, crops=crops, store=store, head=head)

@@ -46,6 +46,8 @@ class Slip:
         How segments are shown to the encoder.
     store : Store, optional
         Where results are kept, so that a plane seen before is not segmented again.
+    head : Head, optional
+        What was taught to the encoder; `match` uses it unless it is given another.
 
     Examples
     --------
@@ -64,11 +66,13 @@ class Slip:
         *,
         crops: CropSettings | None = None,
         store: Store | None = None,
+        head: Head | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.encoder = encoder
         self.crops = crops or CropSettings()
         self.store = store
+        self.head = head
 
     def segment(
         self,
@@ -169,7 +173,7 @@ class Slip:
         filters : FilterSettings, optional
             Which segments may match.
         head : Head, optional
-            What was taught to this encoder; it scores the classes that it knows.
+            What was taught to this encoder; it scores the classes that it knows. `Slip.head` if not given.
 
         Returns
         -------
@@ -191,7 +195,7 @@ class Slip:
             negatives=tuple(negatives),
             settings=settings or MatchSettings(),
             filters=filters or FilterSettings(),
-            head=head,
+            head=head or self.head,
         )
 
     def refine(

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_slip.errors import InputError
 from napari_slip.settings import CropSettings
 
 if TYPE_CHECKING:
     from napari_slip.io import ModelRecord
+    from napari_slip.matching import Head
     from napari_slip.pipeline import Slip
     from napari_slip.progress import Progress
 
@@ -28,6 +30,8 @@ class ModelRecipe:
         How segments are shown to CLIP.
     store : bool
         Whether segments are kept on disk between runs.
+    head, head_hash : str, optional
+        File of what was taught, and its ``sha256:...``; a file that is another by now is not used.
     """
 
     name: str | None = None
@@ -36,6 +40,8 @@ class ModelRecipe:
     device: str = "auto"
     crops: CropSettings = field(default_factory=CropSettings)
     store: bool = True
+    head: str | None = None
+    head_hash: str = ""
 
     def __call__(self, progress: Progress) -> Slip:
         """Load the models."""
@@ -49,6 +55,7 @@ class ModelRecipe:
             device=self.device,
             crops=self.crops,
             store=DiskStore() if self.store else None,
+            head=self._head(),
             progress=progress,
         )
 
@@ -65,7 +72,22 @@ class ModelRecipe:
             device=str(resolve_device(self.device)),
             sam_hash=slip.segmenter.hash,
             clip_hash=slip.encoder.card.hash,
+            head=self.head,
+            head_hash=self.head_hash,
         )
+
+    def _head(self) -> Head | None:
+        if self.head is None:
+            return None
+        from napari_slip.io import file_hash
+        from napari_slip.matching import Head, heads
+
+        path = heads.place_of(self.head)
+        if file_hash(path) != self.head_hash:
+            raise InputError(
+                f"{path} has changed since it was asked for: put back the head of that day, or run anew."
+            )
+        return Head.load(path)
 
 
 def whole_path(model: str | None) -> str | None:

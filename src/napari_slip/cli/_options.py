@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_slip.errors import InputError
 from napari_slip.settings import Contrast, CropSettings, FilterSettings, MatchSettings, ProposalSettings
 
 Pair = tuple[float, float] | None
@@ -17,7 +18,13 @@ Images = Annotated[
     typer.Argument(metavar="IMAGE", show_default=False, help="PNG, JPEG or TIFF; one plane each."),
 ]
 Prompts = Annotated[
-    list[str], typer.Option("--prompt", "-p", metavar="TEXT", help="What to look for; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--prompt",
+        "-p",
+        metavar="TEXT",
+        help="What to look for; repeatable. With --head, all that was taught if none.",
+    ),
 ]
 Negatives = Annotated[
     list[str] | None,
@@ -37,6 +44,14 @@ Sam = Annotated[
     ),
 ]
 Clip = Annotated[str | None, typer.Option("--clip", metavar="C", help="mini, a name on the hub or a folder.")]
+HeadFile = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME|FILE",
+        help="Score with what was taught in the dock: its name, or an exported file.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 NoStore = Annotated[
     bool, typer.Option("--no-store", help="Neither use nor keep segments of images that were seen before.")
@@ -170,6 +185,47 @@ Ask = Annotated[
         "--ask", rich_help_panel=_PROPOSAL, help="Let SAM 3 find just what the prompts say, not everything."
     ),
 ]
+
+
+def taught(head: str | None) -> dict[str, str]:
+    """Return the file of a head and its hash, as a recipe takes them."""
+    if head is None:
+        return {}
+    from napari_slip.io import file_hash
+    from napari_slip.matching import heads
+
+    path = heads.place_of(head)
+    return {"head": str(path), "head_hash": file_hash(path)}
+
+
+def prompts(
+    texts: list[str] | None, negatives: list[str] | None, head: str | None
+) -> dict[str, tuple[str, ...]]:
+    """Return the classes with their phrases: what is asked for, or all that was taught.
+
+    Raises
+    ------
+    InputError
+        If there is neither, or nothing of what is asked for was taught.
+    """
+    from napari_slip.matching.prompts import Prompts as Read
+
+    if head is None:
+        if not texts:
+            raise InputError(
+                "Nothing is looked for: say it with --prompt TEXT, or use what was taught, --head."
+            )
+        return Read.read(texts, negatives or (), ()).by_name()
+    from napari_slip.matching import Head, heads
+
+    taught = Head.load(heads.place_of(head)).classes
+    found = Read.read(texts or list(taught), negatives or (), ()).by_name()
+    if not set(found) & set(taught):
+        raise InputError(
+            f"The head {head!r} was taught {', '.join(map(repr, taught))}, but none of these is asked for: "
+            "ask for one of them, or leave out --head."
+        )
+    return found
 
 
 def contrast(limits: Pair, percentiles: Pair) -> Contrast:

@@ -72,8 +72,8 @@ Scheduler = Annotated[
 @sentences
 def batch(
     images: Inputs,
-    prompt: o.Prompts,
     out: o.Out,
+    prompt: o.Prompts = None,
     negative: o.Negatives = None,
     select: o.Select = "best",
     min_score: o.MinScore = None,
@@ -86,6 +86,7 @@ def batch(
     model: o.Model = None,
     sam: o.Sam = None,
     clip: o.Clip = None,
+    head: o.HeadFile = None,
     device: o.Device = "auto",
     channel_axis: o.ChannelAxis = None,
     contrast_limits: o.Limits = None,
@@ -121,7 +122,6 @@ def batch(
     """
     from napari_slip.batch import ModelRecipe, Orders, find_sources, run_stacks
     from napari_slip.io import RunSettings
-    from napari_slip.matching.prompts import Prompts
 
     if workers is not None and scheduler is not None:
         fail("--workers starts a cluster and --scheduler names one: give one or the other.")
@@ -138,7 +138,7 @@ def batch(
         containment=containment,
     )
     orders = Orders(
-        prompts=Prompts.read(prompt, negative or (), ()).by_name(),
+        prompts=o.prompts(prompt, negative, head),
         negatives=tuple(negative or ()),
         settings=RunSettings(
             contrast=o.contrast(contrast_limits, percentiles),
@@ -158,7 +158,9 @@ def batch(
         link=link,
         linking=LinkSettings(gap=gap),
     )
-    recipe = ModelRecipe(name=model, sam=sam, clip=clip, device=device, crops=crops, store=not no_store)
+    recipe = ModelRecipe(
+        name=model, sam=sam, clip=clip, device=device, crops=crops, store=not no_store, **o.taught(head)
+    )
     sources = find_sources(images, channel_axis)
     try:
         with _workers(workers, scheduler) as who, Bar(0, units="planes") as bar:

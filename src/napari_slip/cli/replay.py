@@ -49,6 +49,8 @@ def replay(
         clip=then.clip,
         device=device or then.device,
         crops=story.settings.crops,
+        head=then.head,
+        head_hash=then.head_hash,
         store=False,  # what was kept would be compared with itself
     )
     plan = _plan(story, provenance.parent)

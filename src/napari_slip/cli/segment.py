@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 @sentences
 def segment(
     images: o.Images,
-    prompt: o.Prompts,
     out: o.Out,
+    prompt: o.Prompts = None,
     negative: o.Negatives = None,
     select: o.Select = "best",
     min_score: o.MinScore = None,
     model: o.Model = None,
     sam: o.Sam = None,
     clip: o.Clip = None,
+    head: o.HeadFile = None,
     device: o.Device = "auto",
     channel_axis: o.ChannelAxis = None,
     contrast_limits: o.Limits = None,
@@ -62,10 +63,9 @@ def segment(
     overwritten: taken names get a number. Exit code 0: done; 1: some images failed; 2: wrong usage.
     """
     from napari_slip.batch import Job, ModelRecipe
-    from napari_slip.matching.prompts import Prompts
 
     # all that can be wrong with the words is said before any model is loaded
-    texts = Prompts.read(prompt, negative or (), ()).by_name()
+    texts = o.prompts(prompt, negative, head)
     contrast = o.contrast(contrast_limits, percentiles)
     crops = o.crops(view, margin)
     match = o.match(select, min_score, template)
@@ -107,7 +107,9 @@ def segment(
         for path in images
     ]
     run = Run(jobs=jobs, out=out)
-    recipe = ModelRecipe(name=model, sam=sam, clip=clip, device=device, crops=crops, store=not no_store)
+    recipe = ModelRecipe(
+        name=model, sam=sam, clip=clip, device=device, crops=crops, store=not no_store, **o.taught(head)
+    )
     run.go(recipe, settings)
     if json:
         run.print_json()

@@ -76,6 +76,8 @@ class ModelRecord:
         On which they ran.
     sam_hash, clip_hash : str
         ``sha256:...`` of their weights.
+    head, head_hash : str
+        The whole path of what was taught, if it was used, and ``sha256:...`` of the file.
     """
 
     name: str | None
@@ -84,6 +86,8 @@ class ModelRecord:
     device: str
     sam_hash: str
     clip_hash: str
+    head: str | None = None
+    head_hash: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -219,11 +219,7 @@ def _apply(
     encoder: DualEncoder,
 ) -> None:
     """Put the head's scores in the columns of the classes that it knows."""
-    if head.clip != encoder.card.hash:
-        raise InputError(
-            f"The head {head.name!r} was taught with another CLIP than {encoder.card.name}: switch it off, "
-            "teach again, or go back to that model."
-        )
+    head.check(encoder)
     taught = head.scores(_embedding(segments, head.weights.shape[1]))
     for column, name in enumerate(names):
         if name in head.classes:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_slip.models.protocols import DualEncoder
+
 FORMAT = "napari-slip head 1"
 FOLDS = 5
 PULLS = (0.01, 0.003, 0.001, 0.0003)
@@ -65,6 +67,20 @@ class Head:
         """Return how likely (N, D) embeddings are each class and nothing else, (N, C) within 0..1."""
         chances = softmax(embedding @ self.weights.T + self.bias, axis=1)
         return np.asarray(chances[:, :-1], np.float32)
+
+    def check(self, encoder: DualEncoder) -> None:
+        """See that the head was taught to this encoder.
+
+        Raises
+        ------
+        InputError
+            If it was another.
+        """
+        if self.clip != encoder.card.hash:
+            raise InputError(
+                f"The head {self.name!r} was taught with another CLIP than {encoder.card.name}: switch it "
+                "off, teach again, or go back to that model."
+            )
 
     def save(self, path: Path) -> None:
         """Write the head to a file, whole or not at all; it can be given to others."""

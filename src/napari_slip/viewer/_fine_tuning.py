@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import platformdirs
 from qtpy.QtCore import QObject, QProcess, Signal
@@ -123,7 +124,7 @@ class FineTuning(QObject):
             sheet.absorb()
             session = Session.of(sheet.workspace.session.contents())
             if any(o.status in ("accepted", "corrected") for o in session.objects.values()):
-                stem = f"{stem_of(sheet.image)}-{sheet.key[:8]}"
+                stem = f"{stem_of(sheet.image)}-{crc32(sheet.opened.path.name.encode()):08x}"
                 todo.append((session, stem, stack_of(sheet.image, sheet.place)))
         if not todo:
             raise InputError(

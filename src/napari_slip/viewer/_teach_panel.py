@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slip.errors import SlipError
-from napari_slip.viewer import _heads
+from napari_slip.matching import heads
 from napari_slip.viewer._fine_tune_panel import FineTunePanel
 from napari_slip.viewer._qt import tool_button
 from napari_slip.viewer._teaching import in_words
@@ -76,7 +76,7 @@ class TeachPanel(QWidget):
     def refresh(self) -> None:
         """Show what is kept and in use, what it is worth, and the examples."""
         head = self._teaching.head
-        names = _heads.names()
+        names = heads.names()
         if head is not None and head.name not in names:
             names.append(head.name)
         self.used.clear()
@@ -127,13 +127,13 @@ class TeachPanel(QWidget):
         head = self._teaching.head
         if name == (TEXTS if head is None else head.name):
             return
-        self._told(lambda: self._teaching.use(None if name == TEXTS else _heads.load(name)))
+        self._told(lambda: self._teaching.use(None if name == TEXTS else heads.load(name)))
         self.refresh()
 
     def _import(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Something taught", "", KIND)
         if path:
-            self._told(lambda: self._teaching.use(_heads.take_in(Path(path))))
+            self._told(lambda: self._teaching.use(heads.take_in(Path(path))))
 
     def _export(self) -> None:
         head = self._teaching.head
@@ -141,7 +141,7 @@ class TeachPanel(QWidget):
             return
         path, _ = QFileDialog.getSaveFileName(self, "For others", f"{head.name}.head", KIND)
         if path:
-            self._told(lambda: _heads.export(head.name, Path(path)))
+            self._told(lambda: heads.export(head.name, Path(path)))
 
     def _delete(self) -> None:
         head = self._teaching.head
@@ -149,7 +149,7 @@ class TeachPanel(QWidget):
             return
         yes = QMessageBox.StandardButton.Yes
         if QMessageBox.question(self, "Teach", f"Delete {head.name!r} for good?") == yes:
-            _heads.delete(head.name)
+            heads.delete(head.name)
             self._teaching.use(None)
 
     def _told(self, action: Callable[[], object]) -> None:

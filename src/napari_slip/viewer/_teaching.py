@@ -12,7 +12,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_slip.errors import InputError
-from napari_slip.viewer import _heads
+from napari_slip.matching import heads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +134,7 @@ class Teaching(QObject):
 
         def learnt(head: Head) -> None:
             self.use(head)
-            _heads.save(head)
+            heads.save(head)
             self.changed.emit()
             self._desk.said.emit(in_words(head) + missing)
 

@@ -166,7 +166,7 @@ def _partly_transparent(path: Path) -> bool:
             low, high = picture.getchannel("A").getextrema()
     except (OSError, ValueError):  # told when it is opened to be looked at
         return False
-    return bool(low == 0 and high > 0)
+    return low == 0 and high != 0
 
 
 def open_picture(path: Path):  # type: ignore[no-untyped-def]  # Pillow's own class

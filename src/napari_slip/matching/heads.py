@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 import platformdirs
 
 from napari_slip.errors import InputError
-from napari_slip.matching import Head
+from napari_slip.matching.teaching import Head
 
 SUFFIX = ".head"
 
@@ -27,6 +27,25 @@ def names() -> list[str]:
 def load(name: str) -> Head:
     """Read a head by its name."""
     return Head.load(_path(name))
+
+
+def place_of(name_or_path: str | Path) -> Path:
+    """Return the file of a head: a path as it is, or where the head of a name is kept.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    path = Path(name_or_path).expanduser()
+    for place in (path, _path(str(name_or_path))):
+        if place.is_file():
+            return place.resolve()
+    known = ", ".join(map(repr, names())) or "none yet"
+    raise InputError(
+        f"There is no taught head called {str(name_or_path)!r}, and no such file: expected a file, or one of "
+        f"those that are kept: {known}."
+    )
 
 
 def save(head: Head) -> None:
