@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from napari_slip.evaluation.collages import (
     teach_from_examples,
     write_report,
 )
-from napari_slip.evaluation.collages.asking import look
+from napari_slip.evaluation.collages.asking import look, with_outlines
 from napari_slip.settings import CropSettings
 from napari_slip.synthesis.creatures import write_creatures
 from napari_slip.training.own import read_examples, split
@@ -150,12 +151,16 @@ def test_true_outlines_among_the_segments_measure_the_encoder_alone(data):
             return super().propose(replace(plane, rgb=rgb), settings, progress)
 
     collages = make_collages(data.validation, 3, tile=48)
-    alone, helped = (look(collages, Blind(), silhouettes=given) for given in (False, True))
-    lines = [
-        collage_report(s, ask_all(s, [Contestant("knows", Reader())]), None, {}) for s in (alone, helped)
-    ]
-    assert [line.lines[0].geometry for line in lines] == [0.25, 1]
-    assert [line.oracle for line in lines] == [0.25, 0.25]
+    alone = look(collages, Blind())
+    helped = with_outlines(alone)
+    asked = [(seen, ask_all(seen, [Contestant("knows", Reader())])) for seen in (alone, helped)]
+    report = collage_report(*asked[0], None, {}, asked[1])
+    assert [side.lines[0].geometry for side in (report, report.outlined)] == [0.25, 1]
+    assert [side.oracle for side in (report, report.outlined)] == [0.25, 1]
+    table = report.table()
+    assert "| knows | 0.250 (0.09 to 0.53) |" in table
+    assert "| objects that have a right segment | 0.250 |  |  | 1.000 |  |  |  |" in table
+    assert len({line.count("|") for line in table.splitlines()}) == 1
     assert [len(h.segments) - len(a.segments) for h, a in zip(helped, alone, strict=True)] == [4, 4, 4]
 
 
@@ -177,21 +182,27 @@ def test_a_few_examples_mend_what_the_texts_mistake(seen, data):
 def test_the_report_holds_tables_pictures_and_every_answer(seen, tmp_path):
     contestants = [Contestant("<one>", Reader()), Contestant("two", Reader(2))]
     answers = ask_all(seen, contestants)
+    helped = with_outlines(seen)
+    outlined = helped, ask_all(helped, contestants)
     report = collage_report(
-        seen, answers, None, {"collages": 6, "classes": 6, "tile": 48, "seed": 0, "segments": "SAM's"}
+        seen, answers, None, {"collages": 6, "classes": 6, "tile": 48, "seed": 0}, outlined
     )
-    write_report(report, seen, answers, tmp_path, grid="| rate | dim 8 |\n|---|---|\n| 0.1 | **2.5** |")
+    grid = "| rate | dim 8 |\n|---|---|\n| 0.1 | **2.5** |"
+    write_report(report, seen, answers, tmp_path, outlined=outlined, grid=grid)
     page = (tmp_path / "report.html").read_text()
     assert "&lt;one&gt;" in page
     assert "<one>" not in page
     assert "<td>2.5</td>" in page
-    assert page.count("data:image/png;base64,") == 1
+    assert "<th>rate</th>" in page
+    assert "---" not in page
+    assert page.count("data:image/png;base64,") == 2
     told = json.loads((tmp_path / "report.json").read_text())
     assert [line["name"] for line in told["lines"]] == ["<one>", "two"]
     assert told["judge_accuracy"] is None
     kept = json.loads((tmp_path / "answers.json").read_text())
     assert len(kept["collages"]) == 6
-    assert len(kept["answers"]["two"]["rows"]) == 24
+    for side in ("comparison", "outlines"):
+        assert len(kept["answers"][side]["two"]["rows"]) == 24
     assert report.table().count("\n") == 6
 
 
@@ -251,8 +262,9 @@ def test_the_whole_experiment_runs_from_one_command_and_goes_on_for_free(tmp_pat
     assert done.exit_code == 0, done.stderr
     assert "Table 1" in done.stdout
     assert "Table 2" in done.stdout
+    assert re.search(r"The whole experiment took \d+ minutes? \d+ seconds? by the clock", done.stderr)
     page = (tmp_path / "report" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 3
     assert "Table 1" in page
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "grid").rglob("checkpoint.pt")}
     assert len(kept) == 4

@@ -32,12 +32,6 @@ def collages(
         list[int] | None,
         typer.Option("--teach", metavar="N", help="Teach the first model with N examples of each class too."),
     ] = None,
-    silhouettes: Annotated[
-        bool,
-        typer.Option(
-            "--silhouettes", help="Put the true outlines among SAM's segments: measures CLIP alone."
-        ),
-    ] = False,
     paper_filter: Annotated[bool, typer.Option("--paper-filter", help="The paper's filter.")] = False,
     judge: Annotated[
         bool, typer.Option("--judge/--no-judge", help="Train the paper's ResNet-18 as judge too.")
@@ -68,7 +62,6 @@ def collages(
             n=n,
             tile=tile,
             seed=collage_seed,
-            silhouettes=silhouettes,
             paper_filter=paper_filter,
             taught=tuple(teach or ()),
             judge=out / "judge" if judge else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import Annotated
 
@@ -31,6 +33,7 @@ def experiment(
     from napari_slip.errors import Cancelled
     from napari_slip.evaluation.collages.experiment import run_experiment
 
+    begun = time.monotonic()
     try:
         with Bar() as bar:
             grid, report = run_experiment(
@@ -50,3 +53,8 @@ def experiment(
     typer.echo(f"Table 1: lowest validation loss of a new dual encoder\n\n{grid.table()}\n")
     typer.echo(f"Table 2: answers on {n} collages\n\n{report.table()}")
     say(f"The report with pictures: {(out / 'report' / 'report.html').resolve()}")
+    minutes, seconds = divmod(round(time.monotonic() - begun), 60)
+    say(
+        f"The whole experiment took {minutes} minutes {seconds} seconds by the clock, on a machine with "
+        f"{os.cpu_count()} cores."
+    )

@@ -51,8 +51,6 @@ class Seen:
         In which tile most of each lies; -1 where no tile has the majority.
     iou : (4, N) array
         With the silhouettes; nan where there is none.
-    added : int
-        How many of the first rows are true outlines that were put among SAM's segments.
     """
 
     collage: Collage
@@ -60,7 +58,6 @@ class Seen:
     shown: NDArray[np.bool_]
     tile: NDArray[np.intp]
     iou: NDArray[np.float64]
-    added: int = 0
 
 
 @dataclass
@@ -94,7 +91,6 @@ def look(
     segmenter: Segmenter,
     *,
     filters: FilterSettings | None = None,
-    silhouettes: bool = False,
     progress: Progress | None = None,
 ) -> list[Seen]:
     """Segment each collage once, for all contestants.
@@ -107,8 +103,6 @@ def look(
         SAM.
     filters : FilterSettings, optional
         Which segments may be an answer; the default ones if not given.
-    silhouettes : bool
-        Whether the true outlines are put among SAM's segments, so that it is the encoders that are measured.
     progress : Progress, optional
         Hears ``("collages", i, n)``, and can stop the work.
 
@@ -121,13 +115,14 @@ def look(
         progress("collages", k, len(collages))
         plane = segmenter.encode(collage.image, progress)
         segments = segmenter.propose(plane, segmenter.proposals, progress)
-        added = _silhouettes(collage) if silhouettes else []
-        segments = _in_front(added, segments) if added else segments
-        shown = select(segments, filters or FilterSettings())
-        tile, iou = _tiles(segments, collage), _iou(segments, collage)
-        found.append(Seen(collage, segments, shown, tile, iou, len(added)))
+        found.append(_seen(collage, segments, filters))
     progress("collages", len(collages), len(collages))
     return found
+
+
+def with_outlines(seen: Sequence[Seen], filters: FilterSettings | None = None) -> list[Seen]:
+    """Put the true outlines among SAM's segments, so that it is the encoders that are measured."""
+    return [_seen(one.collage, _in_front(_silhouettes(one.collage), one.segments), filters) for one in seen]
 
 
 def ask_all(
@@ -200,6 +195,11 @@ def _ask(k: int, one: Seen, segments: Segments, contestant: Contestant, answer: 
         answer.rows.append((k, column, best))
         answer.right.append(judged(one, column, best))
         answer.iou.append(float(np.nan_to_num(one.iou[column, best])))
+
+
+def _seen(collage: Collage, segments: Segments, filters: FilterSettings | None) -> Seen:
+    shown = select(segments, filters or FilterSettings())
+    return Seen(collage, segments, shown, _tiles(segments, collage), _iou(segments, collage))
 
 
 def _tiles(segments: Segments, collage: Collage) -> NDArray[np.intp]:

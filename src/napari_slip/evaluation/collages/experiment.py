@@ -96,7 +96,6 @@ def run_experiment(
         taught=(5,),
         judge=folder / "judge",
         judge_epochs=judge_epochs,
-        silhouettes=True,
         grid=grid.table(),
         curve=folder / "tuned" / "curve.png",
         device=device,

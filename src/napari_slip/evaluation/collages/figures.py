@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,12 +66,14 @@ class CollageReport:
     chance : float
         What a segment chosen at random would get.
     oracle : float
-        What the best of SAM's segments would get: the ceiling of every answer, where the true outlines are
-        not among the segments.
+        What the best of the segments would get, which is the ceiling of every answer: of how many objects
+        there is a right segment.
     judge_accuracy : float
         The judge's own, on validation pictures; nan without one.
     facts : dict
         Sizes, seeds, models.
+    outlined : CollageReport, optional
+        The same questions with the true outlines among the segments; None without masks.
     """
 
     lines: tuple[Line, ...]
@@ -79,6 +81,7 @@ class CollageReport:
     oracle: float
     judge_accuracy: float
     facts: dict[str, Any]
+    outlined: CollageReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON holds them; what was not measured is None."""
@@ -88,32 +91,39 @@ class CollageReport:
             "oracle": self.oracle,
             "judge_accuracy": self.judge_accuracy,
             "facts": self.facts,
+            "outlined": None if self.outlined is None else self.outlined.to_dict(),
         }
         plain_values: dict[str, Any] = _without_nan(values)
         return plain_values
 
     def table(self) -> str:
         """Return the paper's table 2 in Markdown, made sound."""
-        lines = [
-            "| model | geometry accuracy (95 %) | judge (legacy) | IoU | absent texts, AUROC | "
-            "with the paper's slip |",
-            "|---|---|---|---|---|---|",
+        sides = [self] if self.outlined is None else [self, self.outlined]
+        names = ("SAM's segments", "with the true outlines")[: len(sides)]
+        titles = [
+            f"{name}: {what}" for name in names for what in ("geometry (95 %)", "judge (legacy)", "AUROC")
         ]
-        lines += [
-            f"| {line.name} | {line.geometry:.3f} ({line.interval[0]:.2f} to {line.interval[1]:.2f}) | "
-            f"{_number(line.judge)} | {_number(line.iou)} | {_number(line.auroc)} | {_number(line.slipped)} |"
-            for line in self.lines
-        ]
-        lines += [
-            f"| a segment at random | {self.chance:.3f} | | | 0.500 | |",
-            f"| the best of SAM's own segments | {self.oracle:.3f} | | | | |",
-            f"| ResNet-18, the judge itself | | {_number(self.judge_accuracy)} | | | |",
-        ]
+        rows = [["model", *titles, "with the paper's slip"]]
+        for k, line in enumerate(self.lines):
+            cells = [cell for side in sides for cell in _cells(side.lines[k])]
+            rows.append([line.name, *cells, _number(sides[-1].lines[k].slipped)])
+        for name, values in (
+            ("a segment at random", [[f"{side.chance:.3f}", "", "0.500"] for side in sides]),
+            ("objects that have a right segment", [[f"{side.oracle:.3f}", "", ""] for side in sides]),
+            ("ResNet-18, the judge itself", [["", _number(self.judge_accuracy), ""] for _ in sides]),
+        ):
+            rows.append([name, *(cell for side in values for cell in side), ""])
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        lines.insert(1, "|---" * len(rows[0]) + "|")
         return "\n".join(lines)
 
 
 def collage_report(
-    seen: Sequence[Seen], answers: Sequence[Answers], judge: Judge | None, facts: dict[str, Any]
+    seen: Sequence[Seen],
+    answers: Sequence[Answers],
+    judge: Judge | None,
+    facts: dict[str, Any],
+    outlined: tuple[Sequence[Seen], Sequence[Answers]] | None = None,
 ) -> CollageReport:
     """Count what was answered.
 
@@ -127,18 +137,29 @@ def collage_report(
         For the legacy figure.
     facts : dict
         What the report shall say of how it was made.
+    outlined : (seen, answers), optional
+        The same with the true outlines among the segments.
 
     Returns
     -------
     CollageReport
     """
+    measured = _measured(seen, answers, judge, facts)
+    if outlined is None:
+        return measured
+    return replace(measured, outlined=_measured(*outlined, judge, {}))
+
+
+def _measured(
+    seen: Sequence[Seen], answers: Sequence[Answers], judge: Judge | None, facts: dict[str, Any]
+) -> CollageReport:
     good = [
         [[judged(one, tile, int(row)) for row in np.flatnonzero(one.shown)] for tile in range(4)]
         for one in seen
     ]
     chance = [float(np.mean(own)) if own else 0.0 for tiles in good for own in tiles]
     oracle = [
-        any(judged(one, tile, int(row)) for row in np.flatnonzero(one.shown) if row >= one.added)
+        any(judged(one, tile, int(row)) for row in np.flatnonzero(one.shown))
         for one in seen
         for tile in range(4)
     ]
@@ -180,6 +201,11 @@ def _named(seen: Sequence[Seen], answer: Answers, judge: Judge) -> list[bool]:
         picture = cut(one.collage.image, mask, ("mean",), judge.size, MEAN)
         right.append(plain(judge.name(picture)[0]) == plain(one.collage.names[tile]))
     return right
+
+
+def _cells(line: Line) -> list[str]:
+    low, high = line.interval
+    return [f"{line.geometry:.3f} ({low:.2f} to {high:.2f})", _number(line.judge), _number(line.auroc)]
 
 
 def _number(value: float) -> str:

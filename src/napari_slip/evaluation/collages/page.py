@@ -26,10 +26,11 @@ def write_report(
     answers: Sequence[Answers],
     folder: Path,
     *,
+    outlined: tuple[Sequence[Seen], Sequence[Answers]] | None = None,
     grid: str = "",
     curve: Path | None = None,
 ) -> None:
-    """Write ``report.html``, ``report.json``, ``answers.json`` and ``comparison.png``.
+    """Write ``report.html``, ``report.json``, ``answers.json`` and the pictures.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def write_report(
         Of each contestant.
     folder : Path
         Made if it is not there.
+    outlined : (seen, answers), optional
+        The same with the true outlines among the segments.
     grid : str
         Table 1 in Markdown, if there was a grid search.
     curve : Path, optional
@@ -49,11 +52,15 @@ def write_report(
     from jinja2 import Environment
 
     folder.mkdir(parents=True, exist_ok=True)
-    comparison = folder / "comparison.png"
-    comparison.write_bytes(compare(seen, answers))
-    pictures = [("The same questions, answered by each", _base64(comparison))]
+    sides = {"comparison": ("The same questions, answered by each with SAM's segments", seen, answers)}
+    if outlined is not None:
+        sides["outlines"] = ("The same with the true outlines among the segments", *outlined)
+    pictures = []
     if curve is not None and curve.is_file():
-        pictures.insert(0, ("Training curve", _base64(curve)))
+        pictures.append(("Training curve", _base64(curve)))
+    for name, (title, looked, answered) in sides.items():
+        (folder / f"{name}.png").write_bytes(compare(looked, answered))
+        pictures.append((title, _base64(folder / f"{name}.png")))
     template = (importlib.resources.files(__package__) / "page.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True).from_string(template)
     tables = {"answers": _cells(report.table()), "grid": _cells(grid)}
@@ -61,7 +68,10 @@ def write_report(
     (folder / "report.html").write_text(text, encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
     collages = [{"tiles": one.collage.paths, "absent": one.collage.absent} for one in seen]
-    told = {answer.name: {"rows": answer.rows, "right": answer.right} for answer in answers}
+    told = {
+        name: {answer.name: {"rows": answer.rows, "right": answer.right} for answer in answered}
+        for name, (_, _, answered) in sides.items()
+    }
     (folder / "answers.json").write_text(
         json.dumps({"collages": collages, "answers": told}) + "\n", encoding="utf-8"
     )

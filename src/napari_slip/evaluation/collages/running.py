@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_slip.errors import InputError
-from napari_slip.evaluation.collages.asking import Contestant, ask_all, look
+from napari_slip.evaluation.collages.asking import Contestant, ask_all, look, with_outlines
 from napari_slip.evaluation.collages.figures import CollageReport, collage_report
 from napari_slip.evaluation.collages.making import make_collages
 from napari_slip.evaluation.collages.page import write_report
@@ -33,7 +33,6 @@ def evaluate_collages(
     n: int = 100,
     tile: int = 448,
     seed: int = 0,
-    silhouettes: bool = False,
     paper_filter: bool = False,
     taught: Sequence[int] = (),
     judge: Path | None = None,
@@ -58,8 +57,6 @@ def evaluate_collages(
         Whose segments all of them see.
     n, tile, seed : int
         Of the collages.
-    silhouettes : bool
-        Whether the true outlines are put among the segments.
     paper_filter : bool
         Whether only segments that the paper's filter keeps may be an answer.
     taught : sequence of int
@@ -90,7 +87,7 @@ def evaluate_collages(
     collages = make_collages(data.validation, n, tile=tile, seed=seed)
     segmenter = load_segmenter(sam, device=device, progress=progress)
     filters = FilterSettings.paper() if paper_filter else FilterSettings()
-    seen = look(collages, segmenter, filters=filters, silhouettes=silhouettes, progress=progress)
+    seen = look(collages, segmenter, filters=filters, progress=progress)
     contestants = [
         Contestant(title, load_clip(model, device=device, progress=progress)) for title, model in encoders
     ]
@@ -99,6 +96,10 @@ def evaluate_collages(
         head = teach_from_examples(first.encoder, data.training, examples, CropSettings())
         contestants.append(Contestant(f"{first.name}, taught with {examples}", first.encoder, head))
     answers = ask_all(seen, contestants, progress=progress)
+    outlined = None
+    if any(collage.labels.any() for collage in collages):
+        helped = with_outlines(seen, filters)
+        outlined = helped, ask_all(helped, contestants, progress=progress)
     referee = train_judge(data, judge, epochs=judge_epochs, progress=progress) if judge else None
     facts: dict[str, Any] = {
         "collages": n,
@@ -108,11 +109,10 @@ def evaluate_collages(
         "tile": tile,
         "seed": seed,
         "SAM": f"{sam}, {segmenter.hash}",
-        "segments": "SAM's and the true outlines" if silhouettes else "SAM's alone",
         "segments on a collage": round(sum(len(one.segments) for one in seen) / n, 1),
         "filter": "the paper's" if paper_filter else "default",
         "models": "; ".join(f"{c.name}: {c.encoder.card.hash[:19]}" for c in contestants),
     }
-    report = collage_report(seen, answers, referee, facts)
-    write_report(report, seen, answers, folder, grid=grid, curve=curve)
+    report = collage_report(seen, answers, referee, facts, outlined)
+    write_report(report, seen, answers, folder, outlined=outlined, grid=grid, curve=curve)
     return report
