@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NAMES = (
     "startup",
     "new_prompt",
+    "teaching",
     "crops",
     "store",
     "segments_scaling",
