@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_slip.errors import InputError
-from napari_slip.images import mean_intensity_image, to_rgb
+from napari_slip.images import WHITE, brightness_of, to_rgb
 from napari_slip.settings import Contrast
 
 NUMERIC = [
@@ -201,4 +201,4 @@ def test_the_image_is_not_changed():
 
 def test_brightness():
     rgb = np.array([[[0, 0, 0], [255, 255, 255]], [[255, 0, 0], [30, 60, 90]]], np.uint8)
-    np.testing.assert_allclose(mean_intensity_image(rgb), [[0, 1], [1 / 3, 60 / 255]], atol=1e-6)
+    np.testing.assert_allclose(brightness_of(rgb) / WHITE, [[0, 1], [1 / 3, 60 / 255]])

@@ -133,7 +133,6 @@ class LabelsWriter:
         self.axes = "".join(letters[i] for i in self._order) + "yx"
         sizes = {"y": 1.0, "x": 1.0, **(scale or {})}
         self._scale = [float(sizes.get(letter, 1.0)) for letter in self.axes]
-        self._written = 0
         try:
             root: Any = zarr.open_group(path, mode="a", zarr_format=2)
             labels = root.require_group("labels")
@@ -159,7 +158,7 @@ class LabelsWriter:
         place = tuple(index[i] for i in self._order)
         for level, array in enumerate(self._levels):
             step = 2**level
-            array[place] = picture[::step, ::step].astype(array.dtype)
+            array[place] = picture[::step, ::step].astype(array.dtype, copy=False)
 
     def finish(
         self,

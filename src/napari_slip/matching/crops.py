@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DIMMED = 0.1
 """Brightness that the ``"dimmed"`` view leaves to the background (CLIPSeg, arXiv 2112.10003, table 2)."""
 
+AT_ONCE = 2**24
+"""Pixels that are blurred at once: floats of a whole large plane would take many times its memory."""
+
 BLUR = 1 / 64
 """Radius of that background's blur, as a share of the plane's shorter side."""
 
@@ -119,10 +122,16 @@ class Cropper:
 def _dimmed(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Blur and darken a plane; two box filters look like a Gaussian and cost the same at any radius."""
     side = 2 * max(1, round(BLUR * min(rgb.shape[:2]))) + 1
-    blurred = rgb.astype(np.float32)
-    for _ in range(2):
-        blurred = uniform_filter(blurred, (side, side, 0), mode="nearest")
-    return (blurred * DIMMED + 0.5).astype(np.uint8)
+    dimmed = np.empty(rgb.shape, np.uint8)
+    rows = max(1, AT_ONCE // rgb.shape[1])
+    for top in range(0, len(rgb), rows):  # with as much around it as the two filters reach
+        above = min(top, side - 1)
+        for colour in range(3):
+            blurred = rgb[top - above : top + rows + side - 1, :, colour].astype(np.float32)
+            for _ in range(2):
+                blurred = uniform_filter(blurred, side, mode="nearest")
+            dimmed[top : top + rows, :, colour] = blurred[above : above + rows] * DIMMED + 0.5
+    return dimmed
 
 
 def _resize(crop: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -60,8 +60,13 @@ class Candidate:
 
     def draw(self, threshold: float) -> tuple[NDArray[np.bool_], tuple[int, int]]:
         """Return the mask, (h, w) bool, and the (x, y) of its corner on the plane."""
-        values, (x, y) = self.resampler.resample(self.part)
-        return (values > threshold).cpu().numpy(), (self.tile[0] + x, self.tile[1] + y)
+        bands, corners = [], []
+        for values, corner in self.resampler.bands(self.part):
+            bands.append((values > threshold).cpu().numpy())
+            corners.append(corner)
+        x, y = corners[0]
+        mask = bands[0] if len(bands) == 1 else np.concatenate(bands)
+        return mask, (self.tile[0] + x, self.tile[1] + y)
 
 
 @dataclass(frozen=True)
@@ -136,14 +141,21 @@ class Judge:
     def _measure(self, part: Part) -> tuple[float, Box] | None:
         """Return the stability score and the box, far edges included, of a mask that passes."""
         offset = self.settings.stability_score_offset
-        values, (x, y) = self.resampler.resample(part)
-        union = count_above(values, self.threshold - offset)
-        stability = count_above(values, self.threshold + offset) / union if union else 0.0
-        if 0 < self.settings.stability_score_thresh > stability:
+        union = stable = 0
+        boxes: list[Box] = []
+        for values, (x, y) in self.resampler.bands(part):
+            union += count_above(values, self.threshold - offset)
+            stable += count_above(values, self.threshold + offset)
+            x0, y0, x1, y1 = boxes_of(values[None], self.threshold)[0].tolist()
+            if x1 > x0:
+                boxes.append((x + x0, y + y0, x + x1 - 1, y + y1 - 1))
+        stability = stable / union if union else 0.0
+        if not boxes or 0 < self.settings.stability_score_thresh > stability:
             return None
-        x0, y0, x1, y1 = boxes_of(values[None], self.threshold)[0].tolist()
-        x, y = x + self.tile[0], y + self.tile[1]
-        return (stability, (x + x0, y + y0, x + x1 - 1, y + y1 - 1)) if x1 > x0 else None
+        left, top, _, _ = map(min, zip(*boxes, strict=True))
+        _, _, right, bottom = map(max, zip(*boxes, strict=True))
+        x, y = self.tile[:2]
+        return stability, (x + left, y + top, x + right, y + bottom)
 
     def _without_padding(self, logits: Tensor, corners: Tensor | None) -> Tensor:
         """Leave out, or blot out, the logits beyond the edges of the plane."""

@@ -8,7 +8,7 @@ import numpy as np
 from skimage.measure import perimeter_crofton
 
 from napari_slip.filtering import background, parents
-from napari_slip.images import mean_intensity_image
+from napari_slip.images import WHITE, brightness_of
 from napari_slip.segments import Segments
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def describe(
         Without embeddings.
     """
     shape = (rgb.shape[0], rgb.shape[1])
-    brightness = mean_intensity_image(rgb)
+    brightness = brightness_of(rgb)
     area, roundness, intensity = np.zeros(len(masks), np.int64), np.zeros(len(masks)), np.zeros(len(masks))
     for row in range(len(masks)):
         progress.check()
@@ -55,7 +55,8 @@ def describe(
         x0, y0, x1, y1 = masks.boxes[row]
         area[row] = np.count_nonzero(crop)
         roundness[row] = measure_roundness(crop)
-        intensity[row] = brightness[y0:y1, x0:x1][crop].mean(dtype=np.float64)
+        under = np.sum(brightness[y0:y1, x0:x1], where=crop, dtype=np.int64)
+        intensity[row] = under / (WHITE * max(area[row], 1))
     behind = background(masks, shape)
     return Segments(
         shape=shape,

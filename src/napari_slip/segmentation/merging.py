@@ -13,7 +13,7 @@ from napari_slip.segmentation.candidates import suppress
 from napari_slip.segments import PackedMasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,7 +44,7 @@ class Merged:
 
 
 def merge(
-    found: Sequence[Sequence[Candidate]],
+    found: Iterable[Sequence[Candidate]],
     plane: EncodedPlane,
     settings: ProposalSettings,
     threshold: float,
@@ -58,8 +58,8 @@ def merge(
 
     Parameters
     ----------
-    found : sequence of sequences of Candidate
-        For each tile, without duplicates.
+    found : iterable of sequences of Candidate
+        For each tile, without duplicates. Of those that were cut, none is held.
     plane : EncodedPlane
         That the tiles are of.
     settings : ProposalSettings
@@ -74,8 +74,10 @@ def merge(
     Merged
         Best first.
     """
-    whole = [c for tile in found for c in tile if not _is_cut(c, plane.shape)]
-    if len(found) > 1:
+    tiles, whole = 0, []
+    for tiles, of_tile in enumerate(found, 1):  # noqa: B007
+        whole += [c for c in of_tile if not _is_cut(c, plane.shape)]
+    if tiles > 1:
         whole = suppress(whole, settings.box_nms_thresh)
     kept: list[Candidate] = []
     # one after the other, since a mask that is not packed yet takes a byte for each pixel of its box

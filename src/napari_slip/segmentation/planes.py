@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from napari_slip.models.mini.sam import MiniSam
@@ -13,11 +14,11 @@ from napari_slip.segmentation.tiling import plan
 from napari_slip.segmentation.windows import centres_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from segment_anything.modeling import Sam
 
     from napari_slip.progress import Progress
+    from napari_slip.segmentation.tiling import Box
 
 AT_ONCE, MINI_AT_ONCE = 2.0, 1.5
 """Longest side of a plane that is looked at at once, in inputs of the model; those of mini are small."""
@@ -31,6 +32,9 @@ ENOUGH = 5
 FINEST = 4
 """Largest factor between the first look and the finest one."""
 
+AT_HAND = 64
+"""Windows that are held encoded. A plane of more is looked at window by window, as masks are asked for."""
+
 
 def encode_plane(
     network: Sam, rgb: NDArray[np.uint8], progress: Progress, *, exact: bool = False
@@ -38,7 +42,8 @@ def encode_plane(
     """Run the image encoder over a plane.
 
     A model that predicts centres and sizes of objects looks again, twice as finely, where they are too small
-    for it.
+    for it. Of a plane of very many windows it looks at some, spread over the plane, to know; any other model
+    looks at none of them yet.
 
     Parameters
     ----------
@@ -61,19 +66,35 @@ def encode_plane(
     while True:
         mini = isinstance(network, MiniSam)
         boxes = plan((rgb.shape[0], rgb.shape[1]), side, MINI_AT_ONCE if mini else AT_ONCE, zoom)
-        for i, box in enumerate(boxes):
+        chosen = boxes_at_once(boxes) or (_spread(boxes) if mini else [])
+        for i, box in enumerate(chosen):
             progress("encode", i, len(boxes))
             if box not in known:
                 known[box] = encoder(rgb, box)
-        progress("encode", len(boxes), len(boxes))
-        tiles = tuple(known[box] for box in boxes)
+        progress("encode", len(chosen), len(boxes))
+        known = {box: known[box] for box in chosen}
+        tiles = tuple(known.get(box) or encoder.unseen(box) for box in boxes)
         if zoom == FINEST or not (isinstance(network, MiniSam) and _tiny(network, tiles)):
             return EncodedPlane(rgb, tiles, encoder.exact)
         zoom *= 2
 
 
+def boxes_at_once(boxes: list[Box]) -> list[Box]:
+    """Return the windows of a plane that is encoded as a whole; none if they are too many to be held."""
+    return boxes if len(boxes) <= AT_HAND else []
+
+
+def _spread(boxes: list[Box]) -> list[Box]:
+    """Choose as many windows as are held, spread over the finest scale, which comes first and has most."""
+    side = boxes[0][2] - boxes[0][0]
+    finest = [box for box in boxes if box[2] - box[0] == side]
+    rows = np.linspace(0, len(finest) - 1, min(AT_HAND, len(finest))).round().astype(int)
+    return [finest[row] for row in np.unique(rows)]
+
+
 def _tiny(network: MiniSam, tiles: tuple[Tile, ...]) -> bool:
-    """Whether the objects at the finest scale are too small for the model."""
-    finest = max(tile.scale for tile in tiles)
-    sizes = torch.cat([centres_of(network, tile).sizes for tile in tiles if tile.scale == finest])
+    """Whether the objects at the finest scale, as far as it was looked at, are too small for the model."""
+    seen = [tile for tile in tiles if tile.embedding is not None]
+    finest = max(tile.scale for tile in seen)
+    sizes = torch.cat([centres_of(network, tile).sizes for tile in seen if tile.scale == finest])
     return len(sizes) >= ENOUGH and float(sizes.median()) < TINY

@@ -17,7 +17,7 @@ from napari_slip.segmentation.tiling import OVERLAP
 from napari_slip.segmentation.windows import Windows, centres_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection
 
     from segment_anything.modeling import Sam
     from torch import Tensor
@@ -38,17 +38,20 @@ class TileProposal:
         Encoded by it.
     settings : ProposalSettings
         Where to ask and which masks to keep.
-    tiles : sequence of Tile
-        All tiles of the plane.
+    scales : collection of float
+        Model pixels per pixel at which the plane is looked at.
     """
 
-    def __init__(self, network: Sam, tile: Tile, settings: ProposalSettings, tiles: Sequence[Tile]) -> None:
+    def __init__(
+        self, network: Sam, tile: Tile, settings: ProposalSettings, scales: Collection[float]
+    ) -> None:
         self.network = network
         self.tile = tile
         self.settings = settings
         self.centres = None
-        if isinstance(network, MiniSam) and settings.prompts == "auto" and not settings.exact:
-            self.centres = centres_of(network, tile, _smallest(tile, tiles, network.image_encoder.img_size))
+        if isinstance(network, MiniSam) and asked_at_centres(network, settings):
+            smallest = _smallest(tile.scale[0], scales, network.image_encoder.img_size)
+            self.centres = centres_of(network, tile, smallest)
 
     @property
     def prompts(self) -> int:
@@ -79,6 +82,11 @@ class TileProposal:
             decoder, scale = Decoder(network, self.tile), logits_side / side
             found = ask_everywhere(decoder, judge, self.tile, chunk_size(network), scale, step)
         return suppress(found, settings.box_nms_thresh)
+
+
+def asked_at_centres(network: Sam, settings: ProposalSettings) -> bool:
+    """Whether a model is asked where it predicts objects, one mask for each, and not all over the plane."""
+    return isinstance(network, MiniSam) and settings.prompts == "auto" and not settings.exact
 
 
 class Answer(Protocol):
@@ -168,7 +176,7 @@ def _ask_adaptively(points: Tensor, per_side: int, size: int, ask: _Asker, scale
         settled.add(ask.found[before:])
 
 
-def _smallest(tile: Tile, tiles: Sequence[Tile], side: int) -> float:
+def _smallest(scale: float, scales: Collection[float], side: int) -> float:
     """Return the size, in model pixels, below which objects are left to the next finer scale's tiles."""
-    finer = [other.scale[0] for other in tiles if other.scale[0] > 1.5 * tile.scale[0]]
-    return OVERLAP * side * tile.scale[0] / min(finer) / 2 if finer else 0.0
+    finer = [other for other in scales if other > 1.5 * scale]
+    return OVERLAP * side * scale / min(finer) / 2 if finer else 0.0

@@ -20,8 +20,9 @@ class Tile:
 
     Parameters
     ----------
-    embedding : (1, C, h, w) tensor
-        The encoder's output, on the model's device.
+    embedding : (1, C, h, w) tensor, optional
+        The encoder's output, on the model's device; None for a window of a large plane, which is looked at
+        when its turn comes and not held.
     box : (x0, y0, x1, y1)
         The part of the plane, in pixels, far edges excluded.
     input_size : (height, width)
@@ -48,11 +49,12 @@ class EncodedPlane:
     rgb : (H, W, 3) uint8 array
         The plane itself, to measure brightness and to zoom in on a click.
     tiles : tuple of Tile
-        One for a SAM of the original sizes, several where the plane is looked at piece by piece.
+        One for a SAM of the original sizes, several where the plane is looked at piece by piece; at most
+        `planes.AT_HAND` of them with an embedding.
     exact : bool
         Whether the encoder ran in float32.
     closer : dict
-        Windows that were encoded anew for clicks at small objects, by their boxes.
+        Windows that were encoded for clicks, by their boxes: around small objects, or of large planes.
     """
 
     rgb: NDArray[np.uint8]
@@ -65,6 +67,11 @@ class EncodedPlane:
         """(H, W) of the plane."""
         height, width = self.rgb.shape[:2]
         return height, width
+
+    @property
+    def scales(self) -> set[float]:
+        """Model pixels per pixel of the plane at which it is looked at."""
+        return {tile.scale[0] for tile in self.tiles}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from napari_slip.segmentation.clicks import Clicks
     from napari_slip.segmentation.protocols import EncodedPlane, Tile
+    from napari_slip.segmentation.tiling import Box
 
 SMALL, GOOD = 16.0, 40.0
 """Object size, in model pixels, below which a click is looked at more closely, and what size it then gets."""
@@ -39,7 +40,7 @@ AROUND = 1.5
 """Side of a window, in extents of what was pointed at."""
 
 CLOSER = 8
-"""How many such windows are kept with a plane: the next click at the same object finds its own."""
+"""How many windows are kept for clicks with a plane: the next click at the same object finds its own."""
 
 SURE = 8.0
 """Logit of a mask prompt inside, its negative outside: what SAM itself says where it is sure."""
@@ -147,7 +148,8 @@ class Refiner:
 
         holding = [tile for tile in self.plane.tiles if room(tile) >= 0] or [self.plane.tiles[-1]]
         finest = max(tile.scale for tile in holding)
-        return max((tile for tile in holding if tile.scale == finest), key=room)
+        tile = max((tile for tile in holding if tile.scale == finest), key=room)
+        return tile if tile.embedding is not None else self._kept(tile.box)
 
     def _closer(self, network: MiniSam, clicks: Clicks, tile: Tile) -> Tile:
         """Look more closely where a click is at something too small for the model."""
@@ -165,12 +167,19 @@ class Refiner:
         extent = clicks.extent
         if extent[0] < x0 or extent[1] < y0 or extent[2] > x1 or extent[3] > y1:
             return tile  # the other clicks lie too far away
-        box, kept = (x0, y0, x1, y1), self.plane.closer
-        if box not in kept or kept[box].embedding.device != tile.embedding.device:
+        return self._kept((x0, y0, x1, y1))
+
+    def _kept(self, box: Box) -> Tile:
+        """Return a window that is kept for clicks, or encode it now."""
+        kept = self.plane.closer
+        if box not in kept or kept[box].embedding.device != self.network.device:
             while len(kept) >= CLOSER:
                 kept.pop(next(iter(kept)))
-            kept[box] = Encoder(network, Progress())(self.plane.rgb, box)
+            kept[box] = self._encode(box)
         return kept[box]
+
+    def _encode(self, box: Box) -> Tile:
+        return Encoder(self.network, Progress())(self.plane.rgb, box)
 
     def _place(self, part: Part, iou: float, tile: Tile) -> Refined:
         logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from napari_slip.segmentation.protocols import Tile
@@ -20,6 +22,9 @@ REACH = 2
 
 BAND = 128
 """Pixels that are resized together."""
+
+AT_ONCE = 2**22
+"""Pixels of a mask that are looked at together: one of a whole large plane would take a gigabyte."""
 
 
 def bilinear(size: int, out: int) -> Tensor:
@@ -52,6 +57,7 @@ class Axis:
     scale: float
 
     @classmethod
+    @lru_cache(maxsize=16)  # the windows of a plane are alike, and each candidate holds those of its own
     def of(cls, logits: int, side: int, used: int, pixels: int, device: torch.device) -> Axis:
         """Build it for `logits` along a model input of `side`, of which `used` show `pixels` of the plane."""
         matrix = bilinear(used, pixels) @ bilinear(logits, side)[:used]
@@ -76,12 +82,13 @@ class Axis:
         end = int(torch.searchsorted(last, high - 1, right=True))
         return begin, max(begin, end)
 
-    def resize(self, logits: Tensor, low: int) -> tuple[Tensor, int]:
+    def resize(self, logits: Tensor, low: int, span: tuple[int, int] | None = None) -> tuple[Tensor, int]:
         """Resize the first axis of (l, n) logits that begin at `low`; returns also which pixel comes first.
 
-        A pixel is made of few logits, so the product is made band by band.
+        A pixel is made of few logits, so the product is made band by band. `span` is the range of pixels that
+        are wanted, all if not given.
         """
-        begin, end = self.pixels(low, low + len(logits))
+        begin, end = span or self.pixels(low, low + len(logits))
         first, last = self._taps
         resized = logits.new_empty(end - begin, logits.shape[1])
         for start in range(begin, end, BAND):
@@ -168,3 +175,13 @@ class Resampler:
         across, x0 = self.x.resize(part.logits.float().T, part.corner[0])
         values, y0 = self.y.resize(across.T, part.corner[1])
         return values, (x0, y0)
+
+    def bands(self, part: Part) -> Iterator[tuple[Tensor, tuple[int, int]]]:
+        """Yield what `resample` returns, of a large part in bands of rows from the top."""
+        across, x0 = self.x.resize(part.logits.float().T, part.corner[0])
+        low = part.corner[1]
+        begin, end = self.y.pixels(low, low + len(part.logits))
+        rows = max(1, AT_ONCE // max(len(across), 1) // BAND) * BAND
+        for top in range(begin, end, rows):
+            values, y0 = self.y.resize(across.T, low, (top, min(top + rows, end)))
+            yield values, (x0, y0)

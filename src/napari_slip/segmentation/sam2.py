@@ -15,10 +15,11 @@ from napari_slip.models.fetching import sha256_of
 from napari_slip.models.memory import fitting
 from napari_slip.models.sam import LoadedSam
 from napari_slip.models.stopping import stoppable
+from napari_slip.progress import Progress
 from napari_slip.segmentation.candidates import Judge, suppress
 from napari_slip.segmentation.description import describe
 from napari_slip.segmentation.merging import merge
-from napari_slip.segmentation.planes import AT_ONCE
+from napari_slip.segmentation.planes import AT_ONCE, boxes_at_once
 from napari_slip.segmentation.proposing import ask_everywhere
 from napari_slip.segmentation.protocols import EncodedPlane, Tile
 from napari_slip.segmentation.quick import QuickJudge
@@ -29,16 +30,16 @@ from napari_slip.segmentation.tiling import plan
 from napari_slip.settings import ProposalSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_slip.progress import Progress
     from napari_slip.segmentation.candidates import Candidate
     from napari_slip.segmentation.refinement import Prompt
+    from napari_slip.segmentation.tiling import Box
     from napari_slip.segments import Segments
 
 PROPOSALS = ProposalSettings(pred_iou_thresh=0.8, stability_score_thresh=0.9)
@@ -130,8 +131,18 @@ class Sam2Network:
         return output.pred_masks[0], output.iou_scores[0]
 
 
+def look_at(network: Any, rgb: NDArray[np.uint8], box: Box, progress: Progress) -> Tile:
+    """Encode a window of a plane, (H, W, 3) uint8."""
+    x0, y0, x1, y1 = box
+    seen = network.look(network.picture(rgb[y0:y1, x0:x1]), progress)
+    return Tile(seen, box, (network.image_encoder.img_size, network.image_encoder.img_size))
+
+
 class Sam2Refiner(Refiner):
     """Makes single masks with a SAM 2."""
+
+    def _encode(self, box: Box) -> Tile:
+        return look_at(self.network, self.plane.rgb, box, Progress())
 
     def _decode(self, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
         network: Any = self.network
@@ -165,14 +176,18 @@ class Sam2Segmenter(SamSegmenter):
 
     def _encode(self, rgb: NDArray[np.uint8], progress: Progress) -> EncodedPlane:
         side = self.network.image_encoder.img_size
-        boxes, tiles = plan((rgb.shape[0], rgb.shape[1]), side, AT_ONCE), []
+        boxes = plan((rgb.shape[0], rgb.shape[1]), side, AT_ONCE)
+        if not boxes_at_once(boxes):
+            return EncodedPlane(rgb, tuple(Tile(None, box, (side, side)) for box in boxes))
+        tiles = []
         for i, box in enumerate(boxes):
             progress("encode", i, len(boxes))
-            x0, y0, x1, y1 = box
-            seen = self.network.look(self.network.picture(rgb[y0:y1, x0:x1]), progress)
-            tiles.append(Tile(seen, box, (side, side)))
+            tiles.append(look_at(self.network, rgb, box, progress))
         progress("encode", len(boxes), len(boxes))
         return EncodedPlane(rgb, tuple(tiles))
+
+    def _look(self, plane: EncodedPlane, tile: Tile, progress: Progress) -> Tile:
+        return tile if tile.embedding is not None else look_at(self.network, plane.rgb, tile.box, progress)
 
     def _propose(self, plane: EncodedPlane, settings: ProposalSettings, progress: Progress) -> Segments:
         total, done = settings.points_per_side**2 * len(plane.tiles), 0
@@ -183,7 +198,7 @@ class Sam2Segmenter(SamSegmenter):
             progress("prompts", done, total)
 
         progress("prompts", 0, total)
-        found = [self._search(tile, settings, step) for tile in plane.tiles]
+        found = (self._search(self._look(plane, tile, progress), settings, step) for tile in plane.tiles)
         return self._gather(found, plane, settings, progress)
 
     def _search(self, tile: Tile, settings: ProposalSettings, step: Callable[[int], None]) -> list[Candidate]:
@@ -207,7 +222,7 @@ class Sam2Segmenter(SamSegmenter):
 
     def _gather(
         self,
-        found: Sequence[Sequence[Candidate]],
+        found: Iterable[Sequence[Candidate]],
         plane: EncodedPlane,
         settings: ProposalSettings,
         progress: Progress,

@@ -146,9 +146,10 @@ class Sam3Segmenter(Sam2Segmenter):
         total = len(plane.tiles) * len(settings.texts)
         for tile in plane.tiles:
             of_tile: list[Candidate] = []
+            seen = self._look(plane, tile, progress)
             for text in settings.texts:
                 progress("prompts", len(found) * len(settings.texts), total)
-                of_tile += self._find(tile, text, settings)
+                of_tile += self._find(seen, text, settings)
             found.append(suppress(of_tile, settings.box_nms_thresh))
         progress("prompts", total, total)
         return self._gather(found, plane, settings, progress)

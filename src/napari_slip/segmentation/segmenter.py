@@ -10,21 +10,23 @@ import torch
 from napari_slip.models.memory import sparing
 from napari_slip.segmentation.clicks import Clicks
 from napari_slip.segmentation.description import describe
+from napari_slip.segmentation.encoding import Encoder
 from napari_slip.segmentation.merging import merge
 from napari_slip.segmentation.planes import encode_plane
 from napari_slip.segmentation.prompts import refuse_texts
-from napari_slip.segmentation.proposing import TileProposal
+from napari_slip.segmentation.proposing import TileProposal, asked_at_centres
 from napari_slip.segmentation.refinement import Refiner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_slip.models.sam import LoadedSam
     from napari_slip.progress import Progress
-    from napari_slip.segmentation.protocols import EncodedPlane, Refined
+    from napari_slip.segmentation.candidates import Candidate
+    from napari_slip.segmentation.protocols import EncodedPlane, Refined, Tile
     from napari_slip.segments import Segments
     from napari_slip.settings import ProposalSettings
 
@@ -77,7 +79,8 @@ class SamSegmenter:
         settings : ProposalSettings
             Where to ask and which masks to keep.
         progress : Progress
-            Hears ``("prompts", points asked, points)``.
+            Hears ``("prompts", points asked, points)``, or of a plane whose windows are not held
+            ``("encode", windows done, windows)``.
 
         Returns
         -------
@@ -133,7 +136,17 @@ class SamSegmenter:
     def _propose(self, plane: EncodedPlane, settings: ProposalSettings, progress: Progress) -> Segments:
         if settings.exact and not plane.exact:
             plane = encode_plane(self.network, plane.rgb, progress, exact=True)
-        proposals = [TileProposal(self.network, tile, settings, plane.tiles) for tile in plane.tiles]
+        held = all(tile.embedding is not None for tile in plane.tiles)
+        found = (self._ask if held else self._walk)(plane, settings, progress)
+        apart = asked_at_centres(self.network, settings)
+        merged = merge(found, plane, settings, self.network.mask_threshold, apart=apart)
+        return describe(merged.masks, plane.rgb, merged.predicted_iou, merged.stability_score, progress)
+
+    def _ask(
+        self, plane: EncodedPlane, settings: ProposalSettings, progress: Progress
+    ) -> Iterator[list[Candidate]]:
+        """Yield what is found in each window of a plane that is encoded."""
+        proposals = [TileProposal(self.network, tile, settings, plane.scales) for tile in plane.tiles]
         total, done = sum(proposal.prompts for proposal in proposals), 0
 
         def step(count: int) -> None:
@@ -142,17 +155,37 @@ class SamSegmenter:
             progress("prompts", done, total)
 
         progress("prompts", 0, total)
-        found = [proposal.run(step) for proposal in proposals]
-        apart = any(proposal.centres is not None for proposal in proposals)
-        merged = merge(found, plane, settings, self.network.mask_threshold, apart=apart)
-        return describe(merged.masks, plane.rgb, merged.predicted_iou, merged.stability_score, progress)
+        yield from (proposal.run(step) for proposal in proposals)
+
+    def _walk(
+        self, plane: EncodedPlane, settings: ProposalSettings, progress: Progress
+    ) -> Iterator[list[Candidate]]:
+        """Yield what is found in each window of a plane, of which only one is held beside those that are."""
+        scales = plane.scales
+        for i, tile in enumerate(plane.tiles):
+            progress("encode", i, len(plane.tiles))
+            seen = self._look(plane, tile, progress)
+            yield TileProposal(self.network, seen, settings, scales).run(lambda _: progress.check())
+        progress("encode", len(plane.tiles), len(plane.tiles))
+
+    def _look(self, plane: EncodedPlane, tile: Tile, progress: Progress) -> Tile:
+        """Return a window with its embedding."""
+        if tile.embedding is not None:
+            return tile
+        return Encoder(self.network, progress, exact=plane.exact)(plane.rgb, tile.box)
 
     def _here(self, plane: EncodedPlane) -> EncodedPlane:
         """Bring a plane to the device of the network, which may have changed since the plane was encoded."""
         device = self.network.device
-        if all(tile.embedding.device == device for tile in plane.tiles):
+        elsewhere = [
+            tile.embedding is not None and tile.embedding.device != device for tile in plane.tiles
+        ]
+        if not any(elsewhere):
             return plane
-        tiles = (replace(tile, embedding=tile.embedding.to(device)) for tile in plane.tiles)
+        tiles = (
+            replace(tile, embedding=tile.embedding.to(device)) if away else tile
+            for tile, away in zip(plane.tiles, elsewhere, strict=True)
+        )
         return replace(plane, tiles=tuple(tiles))
 
     def _sparing(self, work: Callable[[], T]) -> T:
