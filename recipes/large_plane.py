@@ -1,7 +1,7 @@
-"""One large plane by `napari-slip batch`, and how much memory it took: ``python recipes/large_plane.py FOLDER``.
+"""Label one large plane by `napari-slip batch`, and say how much memory it took.
 
-Draws discs of all sizes up to 85 pixels across, red and blue in turns, looks for both by their names, and counts
-which were found where they are.
+Draws discs of all sizes up to 85 pixels across, red and blue in turns, looks for both by their names, and
+counts which were found where they are: ``python recipes/large_plane.py FOLDER``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def draw(path: Path, side: int) -> dict[tuple[int, int], tuple[str, float]]:
 
 
 def count(table: Path, there: dict[tuple[int, int], tuple[str, float]]) -> tuple[int, int]:
-    """Return how many discs are one object of their colour and of their area, to 15 %, and how many objects."""
+    """Return how many discs are an object of their colour and, to 15 %, their area; and how many objects."""
     found, rows = set(), 0
     with table.open(encoding="utf-8") as lines:
         for rows, thing in enumerate(csv.DictReader(lines), 1):  # noqa: B007

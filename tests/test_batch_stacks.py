@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import multiprocessing
@@ -61,6 +62,20 @@ def content(folder):
 
 def is_unfinished(name):
     return Path(name).name.startswith(".") and name.endswith(UNFINISHED)
+
+
+@pytest.mark.parametrize("name", ["Infinity", "-Infinity", "inf"])
+def test_a_class_may_be_called_infinity(tmp_path, name):
+    path, orders = write_series(tmp_path / "a.tif"), dataclasses.replace(ORDERS, prompts={name: ["red"]})
+    for resume in (False, True):
+        report = run_stacks(find_sources([str(path)]), tmp_path / "out", RECIPE, orders, resume=resume)
+        assert not report.failures
+    told = json.loads((tmp_path / "out" / "batch.json").read_text())["orders"]
+    assert list(told["prompts"]) == [name]
+    assert told["settings"]["filters"]["area"][1] == "inf"
+    assert set(pd.read_csv(tmp_path / "out" / "objects.csv", dtype=str, keep_default_na=False)["class"]) == {
+        name
+    }
 
 
 def test_a_series_becomes_linked_labels_and_two_tables(tmp_path):

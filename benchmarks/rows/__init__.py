@@ -35,7 +35,7 @@ NAMES = (
 )
 """In the order in which they are measured, the quicker ones first."""
 
-ASKED = ("viewer", "viewer_stack", "corrections")
+ASKED = ("viewer", "viewer_stack", "stack_walk", "corrections")
 """Measured only when they are named: they need more than the package: a display, or pictures."""
 
 

@@ -24,7 +24,11 @@ BAND = 256
 
 
 def to_rgb(
-    image: NDArray[Any], *, channel_axis: int | None = None, contrast: Contrast | None = None
+    image: NDArray[Any],
+    *,
+    channel_axis: int | None = None,
+    contrast: Contrast | None = None,
+    copy: bool = True,
 ) -> NDArray[np.uint8]:
     """Make one plane of any numeric type into RGB, uint8.
 
@@ -41,6 +45,8 @@ def to_rgb(
         The axis of the channels. Without it, only a last axis of length 3 or 4 is read as colour.
     contrast : Contrast, optional
         Limits or percentiles; the default percentiles if not given.
+    copy : bool
+        Whether a picture that is shown as it is becomes another array, as it should where it is kept.
 
     Returns
     -------
@@ -60,7 +66,7 @@ def to_rgb(
         return _blend(_channels_first(image, channel_axis), contrast)
     if image.ndim == 3 and image.shape[-1] in (3, 4):
         _check_size(image.shape[:2])
-        return _colour(image, contrast)
+        return _colour(image, contrast, copy=copy)
     if image.ndim != 2:
         raise InputError(
             f"The image has shape {image.shape}, but one plane is expected, (height, width) or "
@@ -130,9 +136,11 @@ def _by_bands(shape: tuple[int, ...], stretched: Callable[[slice], NDArray[np.fl
     return rgb
 
 
-def _colour(image: NDArray[Any], contrast: Contrast) -> NDArray[np.uint8]:
+def _colour(image: NDArray[Any], contrast: Contrast, *, copy: bool) -> NDArray[np.uint8]:
     colours = image[..., :3]
     as_it_is = image.dtype == np.uint8 and contrast.limits is None and _spans_its_type(colours)
+    if as_it_is and image.shape[-1] == 3 and not copy:
+        return np.ascontiguousarray(image)
     limits = (0.0, 255.0) if as_it_is else _limits(colours, contrast)
 
     def stretched(rows: slice) -> NDArray[np.float32]:

@@ -150,13 +150,19 @@ def read_objects(
 
     Their ids are 0, for a session to number them; they stand in the order of their labels.
     """
-    things = []
+    return list(objects_by_label(labels, class_name, status, plane).values())
+
+
+def objects_by_label(
+    labels: NDArray[Any], class_name: str, status: Status = "accepted", plane: tuple[int, ...] = ()
+) -> dict[int, Object]:
+    """Make the objects of `read_objects` and tell which label each had in the picture."""
+    things = {}
     values, dense = np.unique(labels, return_inverse=True)  # ids of other programs can be far apart
     dense = dense.reshape(labels.shape)
     for n, window in enumerate(find_objects(dense + 1)):
         if values[n] > 0:
             rows, columns = window
-            things.append(
-                Object(0, class_name, status, dense[window] == n, (columns.start, rows.start), plane)
-            )
+            corner = columns.start, rows.start
+            things[int(values[n])] = Object(0, class_name, status, dense[window] == n, corner, plane)
     return things

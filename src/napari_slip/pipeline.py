@@ -110,7 +110,7 @@ class Slip:
         Cancelled
             If `progress` was cancelled.
         """
-        rgb = to_rgb(image, channel_axis=channel_axis, contrast=contrast)
+        rgb = to_rgb(image, channel_axis=channel_axis, contrast=contrast, copy=False)
         del image  # nobody else may hold it, and a large one takes as much as all that follows
         settings = settings or self.segmenter.proposals
         if self.store and (kept := self.store.load(rgb, self.origin(settings))):

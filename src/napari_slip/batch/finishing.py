@@ -105,8 +105,8 @@ def finish_image(image: Image, orders: Orders, out: Path, form: Form) -> list[st
     """
     links = _link(image, orders)
     errors = [part for index in image.indices if isinstance(part := image.read(index), str)]
-    target = out / f"{image.name}{LABELS[form]}"
-    aside = image.parts / f"unfinished{LABELS[form]}"
+    target = labels_path(out, image.name, form)
+    aside = labels_path(image.parts, "unfinished", form)
     try:
         _remove(aside)
         if len(errors) < sum(1 for _ in image.indices):
@@ -131,6 +131,11 @@ def finish_image(image: Image, orders: Orders, out: Path, form: Form) -> list[st
     return errors
 
 
+def labels_path(folder: Path, name: str, form: Form) -> Path:
+    """Return where the labels of an image of this name lie."""
+    return folder / f"{name}{LABELS[form]}"
+
+
 def drop_parts(image: Image) -> None:
     """Delete the parts of an image that is done; nobody reads them any more."""
     for used in image.parts.glob("*.part"):
@@ -143,7 +148,7 @@ def is_done(image: Image, out: Path, form: Form) -> bool:
         done = json.loads((image.parts / "done.json").read_bytes())
     except (OSError, ValueError):
         return False
-    there = (out / f"{image.name}{LABELS[form]}").exists()
+    there = labels_path(out, image.name, form).exists()
     return bool(there and done.get("stamp") == image.stamp and not done.get("errors"))
 
 
@@ -165,10 +170,11 @@ def _link(image: Image, orders: Orders) -> _Links:
             part = image.read(index)
             if isinstance(part, str):
                 continue
-            numbers = linker.add(step, part.objects(), part.embedding)
+            things = part.objects()
+            numbers = linker.add(step, things, part.embedding)
             links.numbers[index] = numbers
             next_number = max([next_number, *(n + 1 for n in numbers)])
-            for number, thing in zip(numbers, part.objects(), strict=True):
+            for number, thing in zip(numbers, things, strict=True):
                 known = links.properties.setdefault(
                     number,
                     {"label-value": number, "class": thing.class_name, "score": 0.0, "planes": 0},
@@ -204,18 +210,21 @@ def _chains(image: Image, axis: int | None) -> Iterator[list[tuple[int, ...]]]:
         yield [(*rest[:axis], step, *rest[axis:]) for step in range(sizes[axis])]
 
 
-def _pictures(image: Image, links: _Links) -> Iterator[tuple[tuple[int, ...], NDArray[np.uint32]]]:
-    """Yield index and labels of each plane; nothing for a plane without a result."""
-    for index in image.indices:
-        part = image.read(index)
-        if not isinstance(part, str):
-            things = zip(part.objects(), links.numbers[index], strict=True)
-            yield index, draw_objects([replace(o, track=number) for o, number in things], part.shape)
+def _picture(image: Image, links: _Links, index: tuple[int, ...]) -> NDArray[np.uint32] | None:
+    """Draw the labels of a plane; None for a plane without a result."""
+    part = image.read(index)
+    if isinstance(part, str):
+        return None
+    things = zip(part.objects(), links.numbers[index], strict=True)
+    return draw_objects([replace(o, track=number) for o, number in things], part.shape)
 
 
 def _write_zarr(image: Image, links: _Links, orders: Orders, path: Path) -> None:
     writer = None
-    for index, picture in _pictures(image, links):
+    for index in image.indices:
+        picture = _picture(image, links, index)
+        if picture is None:
+            continue
         if writer is None:
             shape = (picture.shape[0], picture.shape[1])
             writer = LabelsWriter(path, "matches", image.steps, shape, image.scale)
@@ -231,23 +240,12 @@ def _write_zarr(image: Image, links: _Links, orders: Orders, path: Path) -> None
 
 def _write_tiff(image: Image, links: _Links, orders: Orders, path: Path) -> None:
     kind = np.uint16 if max(links.properties, default=0) < 2**16 else np.uint32
-    pictures = dict.fromkeys(image.indices)
-    first = next(part for index in pictures if not isinstance(part := image.read(index), str))
-    drawn = _pictures(image, links)
-
-    def planes() -> Iterator[NDArray[Any]]:
-        ready = next(drawn, None)
-        for index in pictures:
-            if ready is not None and ready[0] == index:
-                yield ready[1].astype(kind)
-                ready = next(drawn, None)
-            else:  # a plane without a result
-                yield np.zeros(first.shape, kind)
-
+    shape = next(p.shape for index in image.indices if not isinstance(p := image.read(index), str))
+    pictures = (_picture(image, links, index) for index in image.indices)
     tifffile.imwrite(
         path,
-        planes(),
-        shape=(*image.steps.values(), *first.shape),
+        (np.zeros(shape, kind) if drawn is None else drawn.astype(kind, copy=False) for drawn in pictures),
+        shape=(*image.steps.values(), *shape),
         dtype=kind,
         compression="zlib",
         photometric="minisblack",
@@ -273,7 +271,7 @@ def _object_rows(image: Image, links: _Links) -> Iterator[dict[str, Any]]:
             continue
         for row, (thing, number) in enumerate(zip(part.objects(), links.numbers[index], strict=True)):
             x0, y0, x1, y1 = part.masks.boxes[row].tolist()
-            rows, columns = np.nonzero(thing.crop)
+            x, y = _centre(thing.crop)
             yield {
                 **_place(image, index),
                 "label": number,
@@ -281,8 +279,8 @@ def _object_rows(image: Image, links: _Links) -> Iterator[dict[str, Any]]:
                 "class": thing.class_name,
                 "score": f"{thing.score:.4f}",
                 "area": thing.area,
-                "x": f"{x0 + columns.mean():.2f}",
-                "y": f"{y0 + rows.mean():.2f}",
+                "x": f"{x0 + x:.2f}",
+                "y": f"{y0 + y:.2f}",
                 "bbox_x0": x0,
                 "bbox_y0": y0,
                 "bbox_x1": x1,
@@ -290,6 +288,13 @@ def _object_rows(image: Image, links: _Links) -> Iterator[dict[str, Any]]:
                 "predicted_iou": f"{part.predicted_iou[row]:.4f}",
                 "segment": thing.segment,
             }
+
+
+def _centre(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the mean XY of the pixels of a mask, without a list of them all."""
+    along_x, along_y = np.count_nonzero(mask, axis=0), np.count_nonzero(mask, axis=1)
+    area = along_x.sum()
+    return along_x @ np.arange(len(along_x)) / area, along_y @ np.arange(len(along_y)) / area
 
 
 def _plane_rows(image: Image, orders: Orders) -> Iterator[dict[str, Any]]:

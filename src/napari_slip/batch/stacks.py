@@ -11,18 +11,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_slip.atomic import replacing
 from napari_slip.batch.finishing import (
-    LABELS,
     OBJECTS,
     Image,
     drop_parts,
     finish_image,
     is_done,
+    labels_path,
     plane_columns,
 )
 from napari_slip.batch.parts import part_path, read_part
 from napari_slip.batch.work import Task, describe_models, do_plane
 from napari_slip.errors import InputError, SlipError
-from napari_slip.io import current_versions, is_ome_zarr, peek_steps, prepare_folder, read_ome_zarr
+from napari_slip.io import (
+    current_versions,
+    finite,
+    is_ome_zarr,
+    peek_steps,
+    prepare_folder,
+    read_ome_zarr,
+)
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
@@ -143,8 +150,9 @@ def run_stacks(
     stamp = _stamp(recipe, orders, form)
     story = _begin(out, stamp, resume)
     images = _plan(sources, out, stamp, report)
-    if not resume and (taken := next((i for i, _ in images if _labels(out, i, form).exists()), None)):
-        raise InputError(f"{_labels(out, taken, form)} is there already: choose another folder.")
+    targets = (labels_path(out, image.name, form) for image, _ in images)
+    if not resume and (taken := next((target for target in targets if target.exists()), None)):
+        raise InputError(f"{taken} is there already: choose another folder.")
     open_images = {}
     for image, source in images:
         if is_done(image, out, form):
@@ -257,11 +265,7 @@ def _plain(orders: Orders) -> dict[str, Any]:
         "link": orders.link,
         "linking": orders.linking.to_dict(),
     }
-    return dict(json.loads(json.dumps(plain, default=str).replace("Infinity", '"inf"')))
-
-
-def _labels(out: Path, image: Image, form: Form) -> Path:
-    return out / f"{image.name}{LABELS[form]}"
+    return dict(json.loads(json.dumps(finite(plain), default=str)))
 
 
 def _join(path: Path, columns: Sequence[str], tables: Iterable[Path]) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from napari_slip.cli._bar import Bar
 from napari_slip.cli._sentences import DONE, SOME_FAILED, STOPPED, say
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,11 +110,11 @@ class Run:
 
     def print_end(self) -> None:
         """Say how many images are done, and where the results lie."""
-        done = len(self.outcomes) - len(self.failures)
+        done = f"{len(self.outcomes) - len(self.failures)} of {counted(len(self.jobs), 'image')} done"
         if self.stopped:
-            say(f"Stopped: {done} of {count(len(self.jobs))} done; their results are kept in {self.out}.")
+            say(f"Stopped: {done}; their results are kept in {self.out}.")
         elif self.failures:
-            say(f"{done} of {count(len(self.jobs))} done; {len(self.failures)} failed.")
+            say(f"{done}; {len(self.failures)} failed.")
 
     def print_json(self, **more: Any) -> None:
         """Print the summary for machines: one JSON document on stdout."""
@@ -132,11 +133,6 @@ class Run:
         self.print_end()
 
 
-def count(n: int) -> str:
-    """Say a number of images."""
-    return "1 image" if n == 1 else f"{n} images"
-
-
 def _line(outcome: Outcome) -> str:
     record = outcome.record
     answers = "; ".join(
@@ -144,7 +140,8 @@ def _line(outcome: Outcome) -> str:
         + ("no match" if a["best"] is None else f"best {a['score']:.2f}, {a['accepted']} accepted")
         for a in record.answers
     )
-    return f"{outcome.files['overlay']}  {record.n_segments} segments; {answers} ({outcome.seconds:.1f} s)"
+    segments = counted(record.n_segments or 0, "segment")
+    return f"{outcome.files['overlay']}  {segments}; {answers} ({outcome.seconds:.1f} s)"
 
 
 def _entry(outcome: Outcome) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import typer
 
 from napari_slip.cli import _options as o
 from napari_slip.cli._bar import Bar
-from napari_slip.cli._run import count
 from napari_slip.cli._sentences import DONE, SOME_FAILED, STOPPED, fail, say, sentences
 from napari_slip.settings import LinkSettings
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -200,7 +200,7 @@ def _tell(report: Report, *, json: bool) -> None:
         }
         typer.echo(json_text.dumps(summary, indent=2, ensure_ascii=False))
     else:
-        planes = "1 plane" if report.planes == 1 else f"{report.planes} planes"
-        typer.echo(f"{planes} of {count(report.images)} done; the tables and labels lie in {report.out}.")
+        done = f"{counted(report.planes, 'plane')} of {counted(report.images, 'image')} done"
+        typer.echo(f"{done}; the tables and labels lie in {report.out}.")
     for sentence in report.failures:
         say(f"Failed: {sentence}")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from napari_slip.cli._run import count
 from napari_slip.cli._sentences import SOME_FAILED, fail, sentences
+from napari_slip.wording import counted
 
 app = typer.Typer(
     help="Segments that are kept, so that an image seen before is not segmented again.", no_args_is_help=True
@@ -27,10 +27,8 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout
     if json:
         typer.echo(dumps({**asdict(held), "folder": str(held.folder)}, indent=2))
         return
-    typer.echo(
-        f"Segments of {count(held.entries)}, {_megabytes(held.size)} of at most {_megabytes(held.quota)}"
-    )
-    typer.echo(f"in {held.folder}")
+    room = f"{_megabytes(held.size)} of at most {_megabytes(held.quota)}"
+    typer.echo(f"Segments of {counted(held.entries, 'image')}, {room}\nin {held.folder}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 
 from napari_slip.cli._bar import Bar
 from napari_slip.cli._sentences import sentences
+from napari_slip.wording import counted
 
 
 @sentences
@@ -24,4 +25,5 @@ def creatures(
 
     with Bar() as bar:
         write_creatures(out, classes=classes, images=images, side=side, seed=seed, progress=bar.progress)
-    typer.echo(f"{classes * images} pictures of {classes} kinds of creatures lie in {out.resolve()}.")
+    drawn, kinds = counted(classes * images, "picture"), counted(classes, "kind")
+    typer.echo(f"{drawn} of {kinds} of creatures lie in {out.resolve()}.")

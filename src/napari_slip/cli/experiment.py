@@ -12,6 +12,7 @@ import typer
 from napari_slip.cli._bar import Bar
 from napari_slip.cli._options import Device  # noqa: TC001 - typer reads it
 from napari_slip.cli._sentences import STOPPED, fail, say, sentences
+from napari_slip.wording import counted
 
 
 @sentences
@@ -51,7 +52,7 @@ def experiment(
     except (KeyboardInterrupt, Cancelled):
         fail(f"Stopped; the same command goes on with what lies in {out}.", STOPPED)
     typer.echo(f"Table 1: lowest validation loss of a new dual encoder\n\n{grid.table()}\n")
-    typer.echo(f"Table 2: answers on {n} collages\n\n{report.table()}")
+    typer.echo(f"Table 2: answers on {counted(n, 'collage')}\n\n{report.table()}")
     say(f"The report with pictures: {(out / 'report' / 'report.html').resolve()}")
     minutes, seconds = divmod(round(time.monotonic() - begun), 60)
     say(

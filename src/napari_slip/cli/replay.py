@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_slip.cli._options import Json  # noqa: TC001 - typer reads it
-from napari_slip.cli._run import Run, count
+from napari_slip.cli._run import Run
 from napari_slip.cli._sentences import SOME_FAILED, fail, say, sentences
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from napari_slip.batch import Job
@@ -70,7 +71,7 @@ def replay(
         run.print_json(same_pixels=same, complaints=complaints)
     else:
         run.print_summary()
-        typer.echo(f"{same} of {count(asked)} with the same pixels as on {story.created}.")
+        typer.echo(f"{same} of {counted(asked, 'image')} with the same pixels as on {story.created}.")
     for complaint in complaints:
         say(complaint)
     raise typer.Exit(run.exit_code or (SOME_FAILED if complaints else 0))

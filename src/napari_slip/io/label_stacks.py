@@ -12,9 +12,9 @@ import tifffile
 from PIL import Image
 
 from napari_slip.errors import InputError
-from napari_slip.io.reading import TIFF_MAGIC
+from napari_slip.io.reading import is_tiff
 from napari_slip.io.whole import whole_file
-from napari_slip.objects import plane_steps, read_objects
+from napari_slip.objects import objects_by_label, plane_steps
 from napari_slip.session import Contents, Session, State
 from napari_slip.stacks import Stack
 
@@ -121,8 +121,7 @@ def session_of(
         picture = labels.read(plane)
         if labels.plane_channel_axis is not None:
             picture = picture.take(0, axis=labels.plane_channel_axis)
-        numbers = [n for n in np.unique(picture).tolist() if n > 0]
-        for number, thing in zip(numbers, read_objects(picture, class_name, "accepted", plane), strict=True):
+        for number, thing in objects_by_label(picture, class_name, plane=plane).items():
             name, status = told.get(number, (class_name, "accepted"))
             things.append((number, name, status, thing))
             classes = classes if name in classes else classes.add(name)
@@ -143,9 +142,7 @@ def _numbered(things: list[tuple[int, str, Status, Object]]) -> list[Object]:
 
 def _read(path: Path) -> NDArray[Any]:
     try:
-        with path.open("rb") as file:
-            tiff = file.read(4) in TIFF_MAGIC
-        if tiff:
+        if is_tiff(path):
             return np.asarray(tifffile.imread(path))
         with Image.open(path) as picture:
             return np.asarray(picture)

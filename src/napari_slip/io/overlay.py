@@ -11,6 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_slip.io._caption import Line, add_caption
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,16 +151,14 @@ def _draw(
 def _lines(match: Match) -> list[Line]:
     """Say what was found of each class."""
     accepted = match.accepted().sum(axis=0)
-    shown = int(match.selection.sum())
+    shown = counted(int(match.selection.sum()), "segment")
     lines = []
     for column, (name, label) in enumerate(zip(match.names, match.best, strict=True)):
         if label is None:
-            says = f"no match among {shown} segments"
+            says = f"no match among {shown}"
         else:
             score = match.calibrated[label - 1, column]
-            verdict = (
-                f"{accepted[column]} of {shown} segments accepted" if accepted[column] else "not accepted"
-            )
+            verdict = f"{accepted[column]} of {shown} accepted" if accepted[column] else "not accepted"
             says = f"best score {score:.2f} (segment {label}), {verdict}"
         lines.append(Line(COLOURS[column % len(COLOURS)], name, says))
     return lines

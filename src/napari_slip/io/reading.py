@@ -69,9 +69,7 @@ def read_image(path: Path, *, channel_axis: int | None = None) -> Picture:
     """
     _check_file(path)
     try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-        if magic in TIFF_MAGIC:
+        if is_tiff(path):
             pixels, axes = _read_tiff(path, channel_axis)
         else:
             pixels, axes = _read_with_pillow(path)
@@ -82,6 +80,15 @@ def read_image(path: Path, *, channel_axis: int | None = None) -> Picture:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {_reason(error)}.") from error
     return Picture(*arrange(path.name, pixels, axes, channel_axis))
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether a file begins as TIFF files do; not so of one that cannot be read, which its reader tells."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in TIFF_MAGIC
+    except OSError:
+        return False
 
 
 def file_hash(path: Path) -> str:

@@ -10,7 +10,7 @@ import tifffile
 
 from napari_slip.errors import InputError, SlipError
 from napari_slip.io.ome_zarr import is_ome_zarr, read_ome_zarr
-from napari_slip.io.reading import TIFF_MAGIC, read_image
+from napari_slip.io.reading import is_tiff, read_image
 from napari_slip.stacks import Stack
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def open_stack(path: Path, *, channel_axis: int | None = None) -> Iterator[OpenS
         scale = dict(zip(found.axes, found.scale, strict=True))
         yield OpenStack(_named(path, found.levels[0], found.axes, channel_axis), scale)
         return
-    if _is_tiff(path):
+    if is_tiff(path):
         with _tiff(path, channel_axis) as stack:
             if stack is not None:
                 yield OpenStack(stack, {})
@@ -87,7 +87,7 @@ def peek_steps(path: Path, *, channel_axis: int | None = None) -> dict[str, int]
     if path.is_dir():
         with open_stack(path, channel_axis=channel_axis) as opened:
             return dict(zip(opened.stack.step_axes, opened.stack.steps, strict=True))
-    if _is_tiff(path):
+    if is_tiff(path):
         with _tiff(path, channel_axis) as stack:
             return {} if stack is None else dict(zip(stack.step_axes, stack.steps, strict=True))
     return {}
@@ -138,11 +138,3 @@ def _named(path: Path, data: object, axes: str, channel_axis: int | None) -> Sta
     for letter in letters:
         known.append(letter if letter in "tczyxs" and letter not in known else next(free))
     return Stack.of(data, known)
-
-
-def _is_tiff(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(4) in TIFF_MAGIC
-    except OSError:  # told by whoever reads it
-        return False

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DIMMED = 0.1
 """Brightness that the ``"dimmed"`` view leaves to the background (CLIPSeg, arXiv 2112.10003, table 2)."""
 
-AT_ONCE = 2**24
+AT_ONCE = 2**23
 """Pixels that are blurred at once: floats of a whole large plane would take many times its memory."""
 
 BLUR = 1 / 64

@@ -31,7 +31,7 @@ def why_nothing(match: Match, rule: Select) -> str:
     if not n:
         return "No segment was found in this image: try another contrast, lower thresholds, or another model."
     if not match.selection.any():
-        return f"The filters hide all {n} segments: widen them."
+        return f"The filters hide {'the only segment' if n == 1 else f'all {n} segments'}: widen them."
     floor = rule.number if rule.rule == "above" else match.settings.min_score
     sentences = []
     for column, name in enumerate(match.names):

@@ -177,9 +177,7 @@ class SamSegmenter:
     def _here(self, plane: EncodedPlane) -> EncodedPlane:
         """Bring a plane to the device of the network, which may have changed since the plane was encoded."""
         device = self.network.device
-        elsewhere = [
-            tile.embedding is not None and tile.embedding.device != device for tile in plane.tiles
-        ]
+        elsewhere = [tile.embedding is not None and tile.embedding.device != device for tile in plane.tiles]
         if not any(elsewhere):
             return plane
         tiles = (

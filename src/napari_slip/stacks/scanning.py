@@ -10,7 +10,7 @@ from napari_slip.progress import Progress
 from napari_slip.stacks.results import PlaneResult
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from napari_slip.pipeline import Slip
     from napari_slip.settings import Contrast, FilterSettings, MatchSettings, ProposalSettings
@@ -28,7 +28,6 @@ def scan(
     settings: MatchSettings | None = None,
     filters: FilterSettings | None = None,
     planes: Iterable[tuple[int, ...]] | None = None,
-    done: Collection[tuple[int, ...]] = (),
     progress: Progress | None = None,
 ) -> Iterator[PlaneResult]:
     """Segment and match the planes of a stack one by one.
@@ -48,8 +47,6 @@ def scan(
         As `Slip.segment` takes them; percentiles are taken of each plane alone.
     planes : iterable of tuple of int, optional
         Which planes, in this order; all if not given.
-    done : collection of tuple of int
-        Planes to leave out, because their results are there already.
     progress : Progress, optional
         Hears of each plane's steps, and ends the loop.
 
@@ -75,8 +72,6 @@ def scan(
     """
     progress = progress or Progress()
     for index in stack if planes is None else planes:
-        if index in done:
-            continue
         progress.check()
         segments = slip.segment(
             stack.read(index),

@@ -178,6 +178,7 @@ class Scan(QObject):
         What is in the store is then matched here in no time, so that the pixels are the same as without one.
         """
         from napari_slip.batch import Cluster, ModelRecipe, Orders, Source
+        from napari_slip.batch.parts import part_path
         from napari_slip.batch.work import Task
         from napari_slip.io import RunSettings
 
@@ -208,9 +209,7 @@ class Scan(QObject):
                 tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as aside,
                 Cluster(here, None if here else address) as cluster,
             ):
-                tasks = [
-                    Task(source, i, Path(aside) / f"{'-'.join(map(str, i))}.part", "viewer") for i in todo
-                ]
+                tasks = [Task(source, i, part_path(Path(aside), i), "viewer") for i in todo]
                 for task, _ in cluster.work(recipe, orders, tasks, progress):
                     yield task.index
 
