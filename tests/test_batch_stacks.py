@@ -73,9 +73,8 @@ def test_a_class_may_be_called_infinity(tmp_path, name):
     told = json.loads((tmp_path / "out" / "batch.json").read_text())["orders"]
     assert list(told["prompts"]) == [name]
     assert told["settings"]["filters"]["area"][1] == "inf"
-    assert set(pd.read_csv(tmp_path / "out" / "objects.csv", dtype=str, keep_default_na=False)["class"]) == {
-        name
-    }
+    table = pd.read_csv(tmp_path / "out" / "objects.csv", dtype=str, keep_default_na=False)
+    assert set(table["class"]) == {name}
 
 
 def test_a_series_becomes_linked_labels_and_two_tables(tmp_path):
