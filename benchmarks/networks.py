@@ -15,6 +15,7 @@ from segment_anything import sam_model_registry
 from skimage.data import astronaut
 from skimage.transform import resize
 
+from napari_slip.models import load_clip
 from napari_slip.models.sam import LoadedSam, load_sam
 from napari_slip.progress import Progress
 from napari_slip.segmentation import SamSegmenter
@@ -108,12 +109,16 @@ def mini() -> LoadedSam:
 
 
 @lru_cache
+def mini_clip() -> HuggingFaceClip:
+    """Return mini's own CLIP."""
+    return load_clip("mini", device="cpu")
+
+
+@lru_cache
 def clip_vit_b() -> HuggingFaceClip:
     """Return CLIP's ViT-B/32 with random weights, and a tokenizer that knows single letters."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
-
-    from napari_slip.models import load_clip
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from benchmarks.measuring import Row
-from benchmarks.networks import clip_vit_b, mini, photograph, sam_vit_b, small_masks
+from benchmarks.networks import clip_vit_b, mini, mini_clip, photograph, sam_vit_b, small_masks
 from napari_slip import recommending
-from napari_slip.models import known_models, load_clip
+from napari_slip.models import known_models
 from napari_slip.pipeline import Slip
 from napari_slip.progress import Progress
 from napari_slip.segmentation import SamSegmenter
@@ -26,7 +26,7 @@ def measure(context: Context) -> list[Row]:
     known = known_models()
     sams = {name: known.models["sam", name].work for name in ("mini", "vit_b")}
     clip_work = known.models["clip", "clip_b32"].work
-    slip, drawn = Slip(SamSegmenter(mini()), load_clip("mini", device="cpu")), recommending.drawn_picture()
+    slip, drawn = Slip(SamSegmenter(mini()), mini_clip()), recommending.drawn_picture()
 
     def whole() -> None:
         slip.embed(slip.propose(slip.encode(drawn)), drawn)

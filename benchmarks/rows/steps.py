@@ -10,10 +10,9 @@ from unittest import mock
 from skimage.data import coins
 
 from benchmarks.measuring import CLOCKS, Row
-from benchmarks.networks import clip_vit_b, mini, photograph, sam_vit_b, small_masks
+from benchmarks.networks import clip_vit_b, mini, mini_clip, photograph, sam_vit_b, small_masks
 from napari_slip.images import to_rgb
 from napari_slip.matching import Cropper
-from napari_slip.models import load_clip
 from napari_slip.models.clip import HuggingFaceClip
 from napari_slip.models.mini.sam import MiniSam
 from napari_slip.pipeline import Slip
@@ -57,7 +56,7 @@ SAMPLE, POINTS = 8, 32
 
 def measure(context: Context) -> list[Row]:
     """Time the steps of mini on the coins, and of ViT-B with CLIP ViT-B/32 on 1024 x 1024 pixels."""
-    slip, rgb = Slip(SamSegmenter(mini()), load_clip("mini", device="cpu")), to_rgb(coins())
+    slip, rgb = Slip(SamSegmenter(mini()), mini_clip()), to_rgb(coins())
     slip.segment(rgb)
     rows = [_row("steps of mini", *_timed(context, lambda: _job(slip, rgb, mini().proposals)))]
     if context.quick:

@@ -9,7 +9,7 @@ import torch
 from skimage.data import coins
 
 from benchmarks.measuring import Ratio, Row
-from benchmarks.networks import clip_vit_b, mini, photograph, sam_vit_b, small_masks
+from benchmarks.networks import clip_vit_b, mini, mini_clip, photograph, sam_vit_b, small_masks
 from napari_slip.images import to_rgb
 from napari_slip.matching import Cropper
 from napari_slip.models.mini.attention import two_way
@@ -51,9 +51,7 @@ def _row(name: str, context: Context, job: Callable[[], Segments], bound: Callab
 
 
 def _mini_job() -> tuple[Callable[[], Segments], Callable[[], None]]:
-    from napari_slip.models import load_clip
-
-    slip, rgb = Slip(SamSegmenter(mini()), load_clip("mini", device="cpu")), to_rgb(coins())
+    slip, rgb = Slip(SamSegmenter(mini()), mini_clip()), to_rgb(coins())
     asked: list[tuple[torch.Tensor, ...]] = []
 
     def spy(transformer: object, *tensors: torch.Tensor) -> object:
