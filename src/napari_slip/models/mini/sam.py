@@ -171,7 +171,7 @@ class MiniSam(Sam):
         self.centre_head = centre_head
 
     @torch.no_grad()
-    def centres(self, embedding: Tensor, threshold: float = 0.3, limit: int = 1000) -> Centres:
+    def centres(self, embedding: Tensor, threshold: float = 0.2, limit: int = 1000) -> Centres:
         """Find object centres in the embedding of one picture.
 
         Parameters
