@@ -150,12 +150,12 @@ class Painter:
             return self._objects(rng, coin_scene(rng, (side, side)))
         shape = (int(rng.integers(200, 320)), int(rng.integers(200, 320)))
         source: SpriteSource | None = None
-        if kind < 0.36:
+        if kind < 0.46:
             name = str(rng.choice(NAMES))
             source = partial(_varied, name)
-        elif kind < 0.46:
+        elif kind < 0.56:
             source = partial(_tinted, str(rng.choice(COLOURS)))
-        elif kind < 0.66 and self.emoji is not None:
+        elif kind < 0.76 and self.emoji is not None:
             source = self.emoji
         return self._objects(rng, draw_scene(rng, shape, (4, 10), sprites=source, size=(0.1, 0.5)))
 
