@@ -10,11 +10,12 @@ import argparse
 import os
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import napari
 
@@ -61,24 +62,29 @@ def open_sample(viewer: napari.Viewer, dock: SlipDock, name: str) -> None:
 def shoot(viewer: napari.Viewer, out: Path, name: str) -> None:
     """Write a picture of the whole window."""
     rest(1)
-    viewer.screenshot(str(out / f"dock-{name}.png"), canvas_only=False, flash=False)
-    print(out / f"dock-{name}.png")
+    viewer.screenshot(str(out / f"{name}.png"), canvas_only=False, flash=False)
+    print(out / f"{name}.png")
 
 
 def main() -> None:
     """Take them all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=OUT)
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--only", choices=PICTURES, help="not the others")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         for kind in ("CONFIG", "DATA"):  # neither history nor sessions of whoever runs this
             os.environ[f"XDG_{kind}_HOME"] = home
-        take(out)
+        for name, take in PICTURES.items():
+            if chosen.only in (None, name):
+                with docked() as (viewer, dock):
+                    take(viewer, dock, chosen.out)
 
 
-def take(out: Path) -> None:
-    """Open a viewer and go through what the documentation tells."""
+@contextmanager
+def docked() -> Iterator[tuple[napari.Viewer, SlipDock]]:
+    """Open a viewer with the dock."""
     import napari
 
     from napari_slip.viewer import SlipDock
@@ -87,21 +93,28 @@ def take(out: Path) -> None:
     viewer.window.resize(*SIZE)
     dock = SlipDock(viewer)
     viewer.window.add_dock_widget(dock, name="SLIP")
+    yield viewer, dock
+    dock.dispose()
+    viewer.close()
+
+
+def take_dock(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
+    """Go through what the documentation tells of single planes."""
     open_sample(viewer, dock, "coins")
     ask(dock, "coin")
-    shoot(viewer, out, "best")
+    shoot(viewer, out, "dock-best")
     dock.rule.rule.setCurrentIndex(1)
     dock.rule.count.setValue(8)
     dock.filters.rows["area"].slider.setValue((3.2, dock.filters.rows["area"].slider.maximum()))
     rest(1)
     dock.desk.decisions.next_best()
-    shoot(viewer, out, "filters")
+    shoot(viewer, out, "dock-filters")
     for title, section in dock.sections.items():
         if title in ("Results", "Classes", "Filters"):
             section.collapse(animate=False)
         else:
             section.expand(animate=False)
-    shoot(viewer, out, "settings")
+    shoot(viewer, out, "dock-settings")
     for title, section in dock.sections.items():
         if title in ("Results", "Classes", "Filters"):
             section.expand(animate=False)
@@ -115,8 +128,63 @@ def take(out: Path) -> None:
     wait(lambda: dock.desk.runner.state == "idle")
     for text in ("star", "diamond", "snail"):
         ask(dock, text)
-    shoot(viewer, out, "light")
-    viewer.close()
+    shoot(viewer, out, "dock-light")
+
+
+def take_tracks(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
+    """Label a series of things that move and divide, link them, and show their tracks."""
+    label_stack(viewer, dock, "divide", "t")
+    viewer.dims.set_point(0, 14)
+    press(dock, "Tracks")
+    viewer.layers["series tracks"].tail_length = 20
+    viewer.layers["series tracks"].tail_width = 10
+    shoot(viewer, out, "stack-tracks")
+
+
+def take_volume(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
+    """Label sections of balls, link them, and show them in 3D."""
+    label_stack(viewer, dock, "sections", "z")
+    viewer.layers["series"].visible = False
+    viewer.dims.ndisplay = 3
+    viewer.camera.angles = (-25, 35, 65)
+    shoot(viewer, out, "stack-volume")
+
+
+def label_stack(
+    viewer: napari.Viewer, dock: SlipDock, kind: Literal["divide", "sections"], axis: str
+) -> None:
+    """Show a drawn stack, label it for two classes, and link its objects."""
+    import numpy as np
+
+    from napari_slip.settings import MatchSettings
+    from napari_slip.synthesis import draw_series
+
+    series = draw_series(kind, 20, (256, 256), 6, np.random.default_rng(5))
+    viewer.add_image(series.pictures, rgb=True, name="series", axis_labels=(axis, "y", "x"))
+    viewer.dims.set_point(0, 10)
+    for title, section in dock.sections.items():
+        (section.expand if title in ("Results", "Stack") else section.collapse)(animate=False)
+    dock.rule.choose(MatchSettings(select="above:0.5"))
+    viewer.reset_view()
+    dock.stack.scope.setCurrentIndex(2)
+    for text in ("red", "blue"):
+        ask(dock, text)
+        wait(lambda: dock.desk.runner.state == "idle" and not dock.desk.scan.running)
+    press(dock, "Link")
+    wait(lambda: dock.desk.runner.state == "idle")
+    viewer.layers["series segments"].visible = False
+
+
+def press(dock: SlipDock, text: str) -> None:
+    """Press a button of the section Stack."""
+    from qtpy.QtWidgets import QToolButton
+
+    next(button for button in dock.stack.findChildren(QToolButton) if button.text() == text).click()
+    rest()
+
+
+PICTURES = {"dock": take_dock, "tracks": take_tracks, "volume": take_volume}
+"""What is taken, each in a viewer of its own."""
 
 
 if __name__ == "__main__":

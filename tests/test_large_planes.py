@@ -110,6 +110,16 @@ def test_a_click_looks_only_at_its_own_window(slip, medium, monkeypatch):
         assert len(plane.closer) <= before + 1
 
 
+@pytest.mark.parametrize("shape", [(20_000, 20_000), (60_000, 100), (300, 90_000)])
+def test_a_large_plane_is_sampled_all_over_at_its_finest_scale(shape):
+    boxes = planes.plan(shape, 512, planes.MINI_AT_ONCE)
+    chosen = planes._spread(boxes)
+    assert len(boxes) > len(chosen) == planes.AT_HAND
+    assert {(x1 - x0, y1 - y0) for x0, y0, x1, y1 in chosen} == {(min(shape[1], 512), min(shape[0], 512))}
+    x0, y0, x1, y1 = np.array(chosen).T
+    assert (x0.min(), y0.min(), x1.max(), y1.max()) == (0, 0, shape[1], shape[0])
+
+
 def test_a_walk_over_windows_can_be_stopped(slip, medium, monkeypatch):
     monkeypatch.setattr(planes, "AT_HAND", 3)
     plane = slip.encode(medium)

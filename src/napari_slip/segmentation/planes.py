@@ -86,10 +86,13 @@ def boxes_at_once(boxes: list[Box]) -> list[Box]:
 
 def _spread(boxes: list[Box]) -> list[Box]:
     """Choose as many windows as are held, spread over the finest scale, which comes first and has most."""
-    side = boxes[0][2] - boxes[0][0]
-    finest = [box for box in boxes if box[2] - box[0] == side]
+    finest = [box for box in boxes if _size(box) == _size(boxes[0])]
     rows = np.linspace(0, len(finest) - 1, min(AT_HAND, len(finest))).round().astype(int)
     return [finest[row] for row in np.unique(rows)]
+
+
+def _size(box: Box) -> tuple[int, int]:
+    return box[2] - box[0], box[3] - box[1]
 
 
 def _tiny(network: MiniSam, tiles: tuple[Tile, ...]) -> bool:

@@ -237,7 +237,8 @@ class Scan(QObject):
         self._stop()
         self._paused = rest
         failed = f"; {self._failures} could not be read" if self._failures else ""
-        self._desk.said.emit(f"{count - self._failures} more planes are done{failed}.")
+        done = count - self._failures
+        self._desk.said.emit(f"{done} more plane{' is' if done == 1 else 's are'} done{failed}.")
 
     def _state_changed(self, state: str) -> None:
         if state == "cancelling":

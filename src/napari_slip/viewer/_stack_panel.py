@@ -23,6 +23,7 @@ from napari_slip.stacks import link_objects, rank_planes
 from napari_slip.viewer._plane_curve import PlaneCurve
 from napari_slip.viewer._qt import tool_button
 from napari_slip.viewer._tracks import show_tracks, tracks_table
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,9 +183,10 @@ class StackPanel(QWidget):
         self._parents = dict(links.parents)
         kinds = [event.kind for event in links.events]
         tracks = sum(len(group) > 1 for group in groups)
+        splits, merges = (counted(kinds.count(kind), kind) for kind in ("split", "merge"))
+        objects, things = counted(sum(map(len, groups)), "object"), counted(len(groups), "thing")
         self._desk.said.emit(
-            f"{sum(map(len, groups))} objects are {len(groups)} things, {tracks} of them on several planes; "
-            f"{kinds.count('split')} splits, {kinds.count('merge')} merges."
+            f"{objects} on planes: {things}, {tracks} of them on several planes; {splits}, {merges}."
         )
 
     def _try(self, action: Callable[[Sheet], Any]) -> None:
