@@ -80,7 +80,7 @@ def measure(context: Context) -> list[Row]:
             os.environ[f"XDG_{kind}_HOME"] = home
         import napari
 
-        viewer = napari.Viewer(show=True)
+        viewer = napari.Viewer(show=False)  # drawn in software, 500 planes would take their time
         walked = walk(viewer, Path(home), planes)
         viewer.close()
     note = (
