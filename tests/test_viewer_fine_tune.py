@@ -49,7 +49,7 @@ def begin(dock, monkeypatch, data, passes=6, name="mine"):
     return panel
 
 
-def ended(panel, qtbot, seconds=300):
+def ended(panel, qtbot, seconds=900):
     qtbot.waitUntil(lambda: not panel.job.running, timeout=seconds * 1000)
 
 
@@ -144,7 +144,7 @@ def test_from_a_folder_to_a_better_model_that_is_used(dock, qtbot, creatures, mo
 @pytest.mark.slow
 def test_stopped_it_goes_on_from_the_last_whole_pass(dock, qtbot, creatures, monkeypatch):
     panel = begin(dock, monkeypatch, creatures, passes=3)
-    qtbot.waitUntil(lambda: len(panel.job.passes) == 1, timeout=300_000)
+    qtbot.waitUntil(lambda: len(panel.job.passes) == 1, timeout=900_000)
     panel.begin.click()
     ended(panel, qtbot, 10)
     assert "press Fine-tune again to go on" in panel.state.text()
@@ -178,7 +178,7 @@ def test_accepted_objects_of_a_picture_are_examples(viewer, engine, qtbot, kept)
     panel.name.setText("discs")
     panel.epochs.setValue(1)
     panel.begin.click()
-    qtbot.waitUntil(lambda: bool(panel.job.passes), timeout=300_000)
+    qtbot.waitUntil(lambda: bool(panel.job.passes), timeout=900_000)
     written = sorted(path.parent.name for path in (kept / "discs" / "examples").glob("*/*.png"))
     assert written == ["green"] * 6 + ["red"] * 6
     dock.dispose()

@@ -33,7 +33,7 @@ def train(
     batch: option.Batch = 64,
     epochs: option.Epochs = 100,
     stop_after: option.StopAfter = 15,
-    keep: option.Keep = 1.0,
+    keep: option.Keep = 4.0,
     precision: option.Precision = "float32",
     device: Device = "auto",
     seed: option.Seed = 42,

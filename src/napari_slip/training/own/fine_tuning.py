@@ -70,7 +70,6 @@ def small_network(epochs: int = 40) -> TrainSettings:
         base="mini",
         templates=TEMPLATES,
         epochs=epochs,
-        keep=4.0,
         head_rate=5e-4,
         image_rate=4e-4,
         text_rate=4e-4,
@@ -171,7 +170,6 @@ def _settings(encoder: DualEncoder, base: str, epochs: int) -> TrainSettings:
         epochs=epochs,
         image_rate=1e-5,
         text_rate=1e-5,
-        keep=4.0,
         stop_after=10,
     )
 

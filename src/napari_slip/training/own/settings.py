@@ -57,8 +57,8 @@ class TrainSettings(_Settings):
     stop_after : int
         Training ends when it has not fallen for so many passes.
     keep : float
-        Weight of old knowledge: drawn things and their captions shall be seen as before. For models that
-        are trained further only.
+        Weight of old knowledge: drawn things, their captions and the words that a model knows shall be seen
+        and read as before; 0 lets it forget. For models that are trained further only.
     test_share : float
         Share of the pictures of each class that is kept for validation.
     hold_out : int
@@ -96,7 +96,7 @@ class TrainSettings(_Settings):
     factor: float = 0.9
     patience: int = 5
     stop_after: int = 15
-    keep: float = 1.0
+    keep: float = 4.0
     test_share: float = 0.2
     hold_out: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -1,0 +1,173 @@
+"""What a training can be told, what it writes, and how much of the old model it leaves."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from napari_slip.cli import app
+from napari_slip.errors import InputError
+from napari_slip.models import load_clip
+from napari_slip.synthesis.creatures import write_creatures
+from napari_slip.training.own import TrainSettings, read_examples, split, train
+from napari_slip.training.own.batches import caption
+from napari_slip.training.own.examples import Example
+from napari_slip.training.own.fine_tuning import fine_tune
+from napari_slip.training.own.learner import make_learner
+from napari_slip.training.own.loop import _groups
+from napari_slip.training.own.pictures import mask_of
+from napari_slip.training.own.remembering import Memory
+from napari_slip.training.own.settling import SHARES, settle
+
+CPU = torch.device("cpu")
+SMALL = TrainSettings(
+    image_model="resnet18",
+    text_model="distilbert:dim=16,n_layers=1,n_heads=2,hidden_dim=32",
+    image_size=32,
+    projection=16,
+    batch=8,
+    epochs=1,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("creatures")
+    write_creatures(path, classes=3, images=5, side=64)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(folder):
+    return split(read_examples(folder))
+
+
+@pytest.mark.parametrize("template", ["{}", "This is an image of {}"])
+def test_captions_are_the_papers_templates_or_ones_own(template, tmp_path):
+    settings, rng = replace(SMALL, templates=(template,)), np.random.default_rng(0)
+    assert caption(Example(tmp_path, "pikachu"), settings, rng) == template.replace("{}", "pikachu")
+    assert caption(Example(tmp_path, "pikachu", "a yellow mouse"), settings, rng) == "a yellow mouse"
+
+
+def test_the_mask_of_a_picture_lies_beside_it_or_in_its_transparency(tmp_path):
+    inside = np.zeros((12, 10), np.uint8)
+    inside[3:9, 2:7] = 255
+    for name, opacity in (("cut", inside), ("whole", np.full_like(inside, 255))):
+        pixels = np.dstack([*[np.full_like(inside, 90)] * 3, opacity])
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    cut, whole = (Example(tmp_path / f"{name}.png", "a") for name in ("cut", "whole"))
+    assert (mask_of(cut, (12, 10)) == (inside > 0)).all()
+    assert whole.mask is None
+    Image.fromarray(inside).save(tmp_path / "whole.mask.png")
+    assert (mask_of(Example(tmp_path / "whole.png", "a"), (12, 10)) == (inside > 0)).all()
+
+
+def test_encoders_and_heads_learn_at_three_rates_and_only_the_heads_decay():
+    learner = make_learner(SMALL, ["a word"], CPU)
+    settings = replace(SMALL, head_rate=1e-3, image_rate=1e-4, text_rate=1e-5, weight_decay=0.01)
+    groups = _groups(learner, settings)
+    assert [(group["lr"], group["weight_decay"]) for group in groups] == [
+        (1e-3, 0.01),
+        (1e-4, 0.0),
+        (1e-5, 0.0),
+    ]
+    owned = [parameter for group in groups for parameter in group["params"]]
+    assert {id(p) for p in owned} == {id(p) for p in learner.network.parameters()}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"precision": "bfloat16"},
+        {"image_model": "vit_tiny_patch16_224", "projection": 24},
+        {"text_model": "bert:hidden_size=16,num_hidden_layers=1,num_attention_heads=2,intermediate_size=32"},
+        {"loss": "soft"},
+    ],
+    ids=["bfloat16", "another timm model", "another text model", "soft targets"],
+)
+def test_other_models_precisions_and_losses_train(data, tmp_path, choices):
+    settings = replace(SMALL, **choices)
+    done = train(data, settings, tmp_path)
+    assert np.isfinite([done.best.training_loss, done.best.validation_loss]).all()
+    size = load_clip(tmp_path).encode_texts(["devun"]).shape[1]
+    assert size == settings.projection
+
+
+def test_rates_fall_and_training_ends_when_nothing_is_gained(data, tmp_path):
+    settings = replace(
+        SMALL, head_rate=0.0, image_rate=0.0, text_rate=0.0, weight_decay=0.0, epochs=30, augment=False
+    )
+    frozen = replace(settings, image_model="vit_tiny_patch16_224", patience=1, factor=0.5, stop_after=4)
+    done = train(data, replace(frozen, head_rate=1e-12), tmp_path)
+    assert len(done.epochs) == 5  # the first is the best, and four have brought no more
+    rates = [epoch.head_rate for epoch in done.epochs]
+    assert rates[0] == 1e-12
+    assert rates[-1] <= rates[0]
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["number"]) for row in rows] == [1, 2, 3, 4, 5]
+    assert float(rows[0]["remaining_seconds"]) > float(rows[4]["remaining_seconds"]) > 0
+
+
+def test_the_command_trains_and_leaves_a_model_with_its_curve(folder, tmp_path):
+    words = ["train", folder, "--out", tmp_path, "--image-model", "resnet18", "--image-size", 32, "--epochs"]
+    words += [2, "--projection", 16, "--text-model", SMALL.text_model, "--batch", 8, "--hold-out", 1]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    assert "pass   2  loss" in done.stderr
+    assert "min left" in done.stderr
+    assert "5 of classes that are never shown" in done.stderr
+    assert f"The model: {tmp_path.resolve()}" in done.stdout
+    assert (tmp_path / "curve.png").stat().st_size > 1000
+    assert json.loads((tmp_path / "card.json").read_text())["training"]["settings"]["hold_out"] == 1
+
+
+@pytest.fixture(scope="module")
+def mini():
+    learner = make_learner(TrainSettings(base="mini"), [], CPU)
+    return learner, Memory(learner, 1, CPU)
+
+
+def test_the_memory_knows_what_the_model_knew_and_misses_what_was_lost(mini):
+    learner, memory = mini
+    assert float(memory.loss(learner, 0)) == pytest.approx(0, abs=1e-5)
+    knew = memory.knows(learner)
+    assert knew > 0.3  # of 150 names
+    spoilt = make_learner(TrainSettings(base="mini"), [], CPU)
+    with torch.no_grad():
+        for parameter in spoilt.network.vision_model.parameters():
+            parameter.mul_(0.5)
+    assert float(memory.loss(spoilt, 0)) > 0.05
+    assert memory.knows(spoilt) < knew
+
+
+def test_of_what_spoils_old_knowledge_only_as_much_is_taken_as_the_new_is_worth(mini):
+    learner, memory = mini
+    old = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    noise = torch.Generator().manual_seed(0)
+    spoilt = {
+        name: value + value.std() * torch.randn(value.shape, generator=noise)
+        if value.is_floating_point() and value.dim() > 1
+        else value
+        for name, value in old.items()
+    }
+    settled = settle(learner, memory, spoilt, lambda: 0.5)  # the new classes are as good with any share
+    assert settled.share == min(SHARES)
+    assert settled.knows < settled.knew
+    same = settle(learner, memory, old, lambda: 0.5)  # nothing was lost on the way
+    assert same.share == 1
+    assert same.knows == same.knew
+    assert all(torch.equal(value, old[name]) for name, value in learner.network.state_dict().items())
+
+
+def test_fine_tuning_asks_for_three_different_examples_of_each_class(tmp_path):
+    write_creatures(tmp_path / "few", classes=2, images=2)
+    with pytest.raises(InputError, match="needs two classes or more with 3 different examples of each"):
+        fine_tune(tmp_path / "few", "mini", tmp_path / "out")
