@@ -71,6 +71,8 @@ class DualNetwork(nn.Module):
         Of a transformers text model, with its ``model_type``.
     projection : int
         D, the size of the common space.
+    image_size : int
+        Side of the pictures, in pixels.
     pretrained : bool
         Whether timm's published weights are fetched; the text model always begins at random here.
 
@@ -81,19 +83,19 @@ class DualNetwork(nn.Module):
     """
 
     def __init__(
-        self, image_model: str, text_config: dict[str, Any], projection: int, *, pretrained: bool = False
+        self,
+        image_model: str,
+        text_config: dict[str, Any],
+        projection: int,
+        *,
+        image_size: int = 224,
+        pretrained: bool = False,
     ) -> None:
-        import timm
         from transformers import AutoConfig, AutoModel
 
         super().__init__()
         self.config = {"image_model": image_model, "text_config": text_config, "projection": projection}
-        if not timm.is_model(image_model):
-            raise ModelError(
-                f"timm has no image model called {image_model!r}: expected a name such as resnet50."
-            )
-        image_encoder: Any = timm.create_model(image_model, pretrained=pretrained, num_classes=0)
-        self.image_encoder = image_encoder
+        self.image_encoder = image_encoder = _image_encoder(image_model, image_size, pretrained)
         try:
             values = dict(text_config)
             config = AutoConfig.for_model(values.pop("model_type"), **values)
@@ -199,6 +201,17 @@ def tokenise(
     return tokens, mask
 
 
+def _image_encoder(name: str, image_size: int, pretrained: bool) -> Any:
+    import timm
+
+    if not timm.is_model(name):
+        raise ModelError(f"timm has no image model called {name!r}: expected a name such as resnet50.")
+    try:  # transformers are built for one size of pictures, convolutions take any
+        return timm.create_model(name, pretrained=pretrained, num_classes=0, img_size=image_size)
+    except TypeError:
+        return timm.create_model(name, pretrained=pretrained, num_classes=0)
+
+
 def save_dual(network: DualNetwork, tokenizer: Tokenizer, image_size: int, folder: Path) -> None:
     """Write a model as a folder that `load_clip` reads.
 
@@ -240,10 +253,12 @@ def load(folder: Path, name: str, device: torch.device) -> DualClip:
     config = read_json(folder / "config.json")
     state = read_state(folder / WEIGHTS)
     try:
-        network = DualNetwork(config["image_model"], config["text_config"], int(config["projection"]))
+        side = int(config["image_size"])
+        network = DualNetwork(
+            config["image_model"], config["text_config"], int(config["projection"]), image_size=side
+        )
         network.load_state_dict(state)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        side = int(config["image_size"])
     except ModelError:
         raise
     except Exception as error:  # tokenizers raises bare ones

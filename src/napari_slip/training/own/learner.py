@@ -183,7 +183,13 @@ def _new(settings: TrainSettings, texts: Iterable[str]) -> DualLearner:
 
     torch.manual_seed(settings.seed)
     config, tokenizer, weights = text_model(settings.text_model, texts, pretrained=settings.pretrained)
-    network = DualNetwork(settings.image_model, config, settings.projection, pretrained=settings.pretrained)
+    network = DualNetwork(
+        settings.image_model,
+        config,
+        settings.projection,
+        image_size=settings.image_size,
+        pretrained=settings.pretrained,
+    )
     if weights is not None:
         network.text_encoder.load_state_dict(weights, strict=False)
     return DualLearner(network, tokenizer, settings.image_size)
