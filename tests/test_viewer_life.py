@@ -215,7 +215,7 @@ def test_three_classes_on_five_pictures_with_the_keyboard_alone(viewer, engine, 
         for text in ("red", "green", "blue") if i == 0 else ("",):
             ask(dock, text, qtbot)
         dock.desk.decisions.accept_predictions()
-        dock._next_image()
+        dock.next_image()
     saved = {sheet.image.name: sheet.workspace.session for sheet in dock.desk._sheets.values()}
     assert len(saved) == 5
     for session in saved.values():

@@ -17,7 +17,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider
 
-from napari_slip.viewer import _keys, _memory
+from napari_slip.viewer import _memory
+from napari_slip.viewer._keys import KEYS
 from napari_slip.viewer._model_panel import OWN
 
 pytest_plugins = ["_dock_fixtures"]
@@ -127,14 +128,14 @@ def test_the_table_sorts_by_any_column_and_shows_thumbnails(asked):
 
 def test_keys_on_our_layers_decide(asked, qtbot):
     layer = ours(asked)[1]
-    press = {key.layer: key.action for key in _keys.KEYS}
+    press = {key.layer: key.action for key in KEYS}
     keymap = {str(binding): action for binding, action in layer.keymap.items()}
 
     def key(name):
         keymap[name](layer)
 
     assert {"A", "R", "N", "U", "S", "Shift+N", "Ctrl+Z", "Ctrl+Shift+Z"} <= set(keymap)
-    assert len(press) == len(_keys.KEYS)
+    assert len(press) == len(KEYS)
     key("N")
     red = row_at(asked, 20, 20)
     assert work_of(asked).current == red

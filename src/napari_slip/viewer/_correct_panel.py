@@ -34,9 +34,9 @@ TOOLS: tuple[tuple[Tool, str, str], ...] = (
         "refine",
         "Refine",
         "A click says what belongs to the chosen object, a right or Alt click what does not; a drag makes a "
-        "box. Points and the box can be moved and deleted in their layers. (C)",
+        "box. Points and the box can be moved and deleted in their layers.",
     ),
-    ("split", "Split", "Click once in each part of an object. (K)"),
+    ("split", "Split", "Click once in each part of an object."),
 )
 
 
@@ -106,23 +106,35 @@ class CorrectPanel(QWidget):
         self.new = tool_button("New", "Begin another object with the next click.", correction.new)
         decisions = desk.decisions
         self.edits = [
-            tool_button("Merge", "Make the chosen objects one. (J)", decisions.merge),
-            tool_button("Fill", "Fill the holes of the chosen objects. (H)", decisions.fill_holes),
-            tool_button("Smooth", "Even out the outlines of the chosen objects. (O)", decisions.smooth),
-            tool_button("Remove", "Delete the chosen objects. (X)", decisions.remove),
+            tool_button("Merge", "Make the chosen objects one.", decisions.merge),
+            tool_button("Fill", "Fill the holes of the chosen objects.", decisions.fill_holes),
+            tool_button("Smooth", "Even out the outlines of the chosen objects.", decisions.smooth),
+            tool_button("Remove", "Delete the chosen objects.", decisions.remove),
         ]
-        self.apply = tool_button("Apply", "Do what is shown. (Enter)", decisions.apply)
-        self.discard = tool_button("Discard", "Put away what is shown. (Escape)", decisions.discard)
+        self.apply = tool_button("Apply", "Do what is shown.", decisions.apply)
+        self.discard = tool_button("Discard", "Put away what is shown.", decisions.discard)
         self.review = tool_button(
-            "Review", "Walk through what is predicted, the least sure first. (V)", decisions.review
+            "Review", "Walk through what is predicted, the least sure first.", decisions.review
         )
         self.review.setCheckable(True)
+        self._tips: list[tuple[QWidget, str, str]] = [
+            (widget, action, widget.toolTip())
+            for widget, action in (
+                *((self.tools[tool], tool) for tool in ("refine", "split")),
+                *zip(self.edits, ("merge", "fill_holes", "smooth", "remove"), strict=True),
+                (self.apply, "apply"),
+                (self.discard, "discard"),
+                (self.review, "review"),
+            )
+        ]
         self.model = ObjectModel(self)
         self.table = _table(self.model)
         self.counts = QLabel()
         self.counts.setWordWrap(True)
         self._lay_out()
         present(self.table.selectionModel()).selectionChanged.connect(self._picked)
+        desk.keys.changed.connect(self._tell_keys)
+        self._tell_keys()
         correction.changed.connect(self.refresh)  # which also follows sheet, plane and objects
         self.refresh()
 
@@ -146,6 +158,11 @@ class CorrectPanel(QWidget):
         finally:
             self._quiet = False
         self.counts.setText(self._count())
+
+    def _tell_keys(self) -> None:
+        for widget, action, tip in self._tips:
+            key = self._desk.keys.of(action, "layer")
+            widget.setToolTip(f"{tip} ({key})" if key else tip)
 
     def _select(self) -> None:
         selection = present(self.table.selectionModel())

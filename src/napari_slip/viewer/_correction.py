@@ -228,7 +228,7 @@ class Correction(QObject):
         self.marks = Marks(self._desk.viewer, sheet.image, sheet.place)
         self.marks.edited.connect(self._marks_edited)
         for layer in self.marks.layers:
-            self._desk.follow_keys(layer)
+            self._desk.keys.bind(layer)
         self._desk.viewer.layers.selection.active = self.marks.points
         if self.tool == "refine":
             self._show_marks()

@@ -11,11 +11,12 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_slip.errors import InputError, SlipError
-from napari_slip.viewer import _keys, _sessions
+from napari_slip.viewer import _sessions
 from napari_slip.viewer._class_changes import ClassChanges
 from napari_slip.viewer._correction import Correction
 from napari_slip.viewer._decisions import Decisions
 from napari_slip.viewer._engine import Engine, Request
+from napari_slip.viewer._keys import Keys
 from napari_slip.viewer._layers import OURS, ROLES
 from napari_slip.viewer._memory import Memory
 from napari_slip.viewer._qt import timer
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
-    from napari.layers import Layer
 
     from napari_slip.session import ClassList
     from napari_slip.viewer._engine import Outcome
@@ -95,6 +95,7 @@ class Desk(QObject):
         self.source = SourceChoice()
         self.runner = Runner(self)
         self.decisions = Decisions(self)
+        self.keys = Keys(self.decisions, self)
         self.class_changes = ClassChanges(self)
         self.scan = Scan(self)
         self.teaching = Teaching(self)
@@ -201,7 +202,7 @@ class Desk(QObject):
         layers.removed.disconnect(self._layer_removed)
         for layer in self._followed:
             layer.events.paint.disconnect(self._painted)
-            _keys.unbind(layer)
+        self.keys.dispose()
         self._followed.clear()
         for sheet in self._sheets.values():
             self._close(sheet)
@@ -371,12 +372,8 @@ class Desk(QObject):
     def _follow(self, layer: Labels) -> None:
         if all(layer is not known for known in self._followed):
             self._followed.append(layer)
-            self.follow_keys(layer)
+            self.keys.bind(layer)
             layer.events.paint.connect(self._painted)
-
-    def follow_keys(self, layer: Layer) -> None:
-        """Let our keys act on a layer."""
-        _keys.bind(layer, self.decisions)
 
     def _painted(self, event: Any) -> None:
         self._stroke.start()  # once the layer is through with it

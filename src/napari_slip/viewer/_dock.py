@@ -9,9 +9,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QPushButton,
     QScrollArea,
@@ -21,7 +19,6 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_slip.viewer import _keys
 from napari_slip.viewer._activity import Activity
 from napari_slip.viewer._chooser import LayerChooser
 from napari_slip.viewer._class_panel import ClassPanel
@@ -29,10 +26,12 @@ from napari_slip.viewer._correct_panel import CorrectPanel
 from napari_slip.viewer._desk import Desk
 from napari_slip.viewer._files_panel import FilesPanel
 from napari_slip.viewer._filters import FilterPanel, RulePanel
+from napari_slip.viewer._keys import KEYS, TURNS
+from napari_slip.viewer._keys_panel import KeysPanel
 from napari_slip.viewer._model_panel import ModelPanel
 from napari_slip.viewer._pointer import Pointer
 from napari_slip.viewer._prompt import PromptLine
-from napari_slip.viewer._qt import main_window, present, tool_button
+from napari_slip.viewer._qt import main_window, present, timer, tool_button
 from napari_slip.viewer._source_panel import SourcePanel
 from napari_slip.viewer._stack_panel import StackPanel
 from napari_slip.viewer._table import ResultTable
@@ -44,6 +43,10 @@ if TYPE_CHECKING:
     from napari_slip.viewer._engine import Engine
 
 WIDTH = 340
+
+BEGUN_MS = 100
+"""How long a run goes on before Run turns into Cancel: a text on a plane that is known is done by then, and
+each change of the dock repaints the whole window, canvas included."""
 
 
 class SlipDock(QWidget):
@@ -76,9 +79,12 @@ class SlipDock(QWidget):
         self.stack = StackPanel(desk)
         self.files = FilesPanel(desk)
         self.teach = TeachPanel(desk)
+        self.keys = KeysPanel(desk.keys)
         self.sections: dict[str, QCollapsible] = {}
+        self._shortcuts: dict[str, QShortcut] = {}
         self._pointer = Pointer(desk)
         self._window: QMainWindow | None = None
+        self._begun = timer(self, BEGUN_MS, self._show_running)
         self._disposed = False
         self._lay_out()
         self._connect()
@@ -89,6 +95,7 @@ class SlipDock(QWidget):
         if self._disposed:
             return
         self._disposed = True
+        self._begun.stop()
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None  # which would keep the whole viewer alive
@@ -143,7 +150,7 @@ class SlipDock(QWidget):
             ("What is segmented", self.source, False),
             ("Model", self.model, False),
             ("Files", self.files, False),
-            ("Keys", _table_of_keys(), False),
+            ("Keys", self.keys, False),
         ):
             column.addWidget(self._section(title, panel, is_open))
         column.addStretch(1)
@@ -212,24 +219,32 @@ class SlipDock(QWidget):
         self.teach.further.listed.connect(self.model.list_again)
         self.teach.further.wanted.connect(self.model.choose)
         self.prompt.set_history(desk.memory.history)
-        for key in _keys.KEYS:
-            self._shortcut(key.dock).activated.connect(getattr(desk.decisions, key.action))
-        self._shortcut("Ctrl+PgDown").activated.connect(self._next_image)
-        self._shortcut("Ctrl+PgUp").activated.connect(self._previous_image)
+        for key in KEYS:
+            self._shortcut(key.action).activated.connect(getattr(desk.decisions, key.action))
+        for key in TURNS:
+            self._shortcut(key.action).activated.connect(getattr(self, key.action))
+        desk.keys.changed.connect(self._set_keys)
+        self._set_keys()
 
-    def _shortcut(self, keys: str) -> QShortcut:
-        shortcut = QShortcut(QKeySequence(keys), self)
+    def _shortcut(self, action: str) -> QShortcut:
+        self._shortcuts[action] = shortcut = QShortcut(self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         return shortcut
+
+    def _set_keys(self) -> None:
+        for action, shortcut in self._shortcuts.items():
+            shortcut.setKey(QKeySequence(self.desk.keys.of(action, "dock")))
 
     def _image_chosen(self) -> None:
         self.source.show_image(self.images.layer)
         self.desk.choose(self.images.layer)
 
-    def _next_image(self) -> None:
+    def next_image(self) -> None:
+        """Turn to the next image of the list."""
         self._turn(1)
 
-    def _previous_image(self) -> None:
+    def previous_image(self) -> None:
+        """Turn to the one before."""
         self._turn(-1)
 
     def _turn(self, by: int) -> None:
@@ -254,25 +269,17 @@ class SlipDock(QWidget):
             self._ask(self.prompt.text())
 
     def _state_changed(self, state: str) -> None:
-        words = {"idle": "Run", "running": "Cancel", "cancelling": "Cancelling..."}
-        self.run_button.setText(words[state])
-        self.run_button.setEnabled(state != "cancelling")
         if state == "running":
             self._watch_window()
-            self.activity.begin()
-        else:
-            self.activity.end()
+            self._begun.start()
+            return
+        self._begun.stop()
+        self.run_button.setText("Run" if state == "idle" else "Cancelling...")
+        self.run_button.setEnabled(state != "cancelling")
+        self.activity.end()
         if state == "cancelling":
             self.activity.say("Cancelled; nothing was changed.")
 
-
-def _table_of_keys() -> QWidget:
-    panel = QWidget()
-    grid = QGridLayout(panel)
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setVerticalSpacing(0)
-    grid.setColumnStretch(2, 1)
-    for row, words in enumerate(_keys.in_words()):
-        for column, word in enumerate(words):
-            grid.addWidget(QLabel(word), row, column)
-    return panel
+    def _show_running(self) -> None:
+        self.run_button.setText("Cancel")
+        self.activity.begin()
