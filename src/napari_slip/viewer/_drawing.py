@@ -19,6 +19,8 @@ class Drawing:
         self._segments: Segments | None = None
         self._selection = np.zeros(0, bool)
         self._picture = np.zeros((0, 0), np.uint32)
+        self.drawn = 0
+        """How often anything had to be drawn."""
 
     def of(self, segments: Segments, selection: NDArray[np.bool_]) -> NDArray[np.uint32]:
         """Draw segments.
@@ -37,8 +39,10 @@ class Drawing:
         """
         if segments is not self._segments:
             self._segments, self._picture = segments, segments.labels(selection)
+            self.drawn += 1
         elif (changed := np.flatnonzero(selection != self._selection)).size:
             self._draw(segments, selection, changed)
+            self.drawn += 1
         self._selection = selection.copy()
         return self._picture
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,6 +64,7 @@ class Runner(QObject):
     state_changed = Signal(str)
     progressed = Signal(str, int, int)
     failed = Signal(str)
+    _ended = Signal()  # from the thread of the work
 
     def __init__(self, parent: QObject | None = None, thread: ThreadPoolExecutor | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +76,7 @@ class Runner(QObject):
         self._report: tuple[str, int, int] | None = None
         self._reported = 0.0
         self._timer = timer(self, POLL_MS, self._look, once=False)
+        self._ended.connect(self._look)  # queued by Qt, so that nobody waits for the timer
         self._patience = timer(self, PATIENCE_MS, self._be_free)
 
     def submit(self, work: Callable[[Progress], Any], landed: Callable[[Any], None]) -> None:
@@ -84,6 +87,7 @@ class Runner(QObject):
         self._patience.stop()
         progress = Progress(self._note)
         self._job = _Job(progress, self._thread.submit(_guarded, work, progress), landed)
+        self._job.future.add_done_callback(self._wake)
         self._report, self._reported = None, time.monotonic()
         self._timer.start()
         self._enter("running")
@@ -108,6 +112,10 @@ class Runner(QObject):
         self.cancel()
         self._timer.stop()
         self._patience.stop()
+
+    def _wake(self, _: Future[Any]) -> None:
+        with suppress(RuntimeError):  # the dock is gone
+            self._ended.emit()
 
     def _note(self, step: str, done: int, total: int) -> None:
         self._report = (step, done, total)  # in the worker; an assignment is all it does

@@ -209,7 +209,10 @@ class Sheet:
     def _show_selection(self) -> None:
         work = self.workspace
         if self.alive and work.segments is not None:
-            self.layers.draw_segments(self._drawing.of(work.segments, work.selection), self.place)
+            before = self._drawing.drawn
+            picture = self._drawing.of(work.segments, work.selection)
+            if self._drawing.drawn != before:
+                self.layers.draw_segments(picture, self.place)
             self.highlight()
 
     def _show_current(self) -> None:

@@ -109,9 +109,9 @@ class Workspace:
         while len(self._outcomes) > PLANES:
             self._outcomes.popitem(last=False)
         self._note(outcome)
-        if outcome.match is not None:
-            self.session.predict(outcome.match, plane)
         if plane != self.plane:
+            if outcome.match is not None:
+                self.session.predict(outcome.match, plane)
             return
         same = before is not None and before.looked.segments is outcome.looked.segments
         self._match = outcome.match
