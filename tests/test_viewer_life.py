@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import dask.array
 import numpy as np
 import pytest
+import zarr
 from _fake_engine import FakeEngine, ask, begin, blobs, ours
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QShortcut
 
 from napari_slip.errors import InputError
 from napari_slip.viewer import SlipDock, _sessions
@@ -205,24 +209,135 @@ def test_split_channels_make_one_picture(viewer, engine, qtbot):
     dock.dispose()
 
 
-def test_three_classes_on_five_pictures_with_the_keyboard_alone(viewer, engine, qtbot):
-    for i in range(5):
-        viewer.add_image(np.roll(blobs(), i, axis=1), name=f"picture {i}")
+def press(dock, keys):
+    """Press a key of the dock."""
+    next(s for s in dock.findChildren(QShortcut) if s.key().toString() == keys).activated.emit()
+
+
+def type_and_accept(dock, text, qtbot):
+    """Look for a text, and accept the best, by the keyboard alone."""
+    qtbot.keyClicks(dock.prompt, text)
+    qtbot.keyClick(dock.prompt, Qt.Key.Key_Return)
+    idle(dock, qtbot)
+    press(dock, "Alt+Down")
+    press(dock, "Ctrl+Return")
+
+
+def annotation(dock):
+    """What there is of each picture: class, status and place of its objects, and its layer."""
+    found = {}
+    for _ in range(5):
+        sheet = dock.desk.sheet
+        things = sheet.workspace.session.objects.values()
+        layer = dock.viewer.layers[f"{sheet.image.name} matches"]
+        found[sheet.image.name] = (
+            sorted((o.class_name, o.status, o.origin) for o in things),
+            (layer.data > 0).tolist(),
+        )
+        press(dock, "Ctrl+PgDown")
+    return found
+
+
+def test_three_classes_on_five_pictures_cancelled_and_found_again_by_the_keyboard_alone(
+    make_napari_viewer, viewer, engine, qtbot
+):
+    pictures = {f"picture {i}": np.roll(blobs(), i, axis=1) for i in range(5)}
+    for name, picture in pictures.items():
+        viewer.add_image(picture, name=name)
     dock = SlipDock(viewer, engine)
     viewer.window.add_dock_widget(dock, name="SLIP")
-    dock.images.setCurrentIndex(0)
     for i in range(5):
-        for text in ("red", "green", "blue") if i == 0 else ("",):
-            ask(dock, text, qtbot)
-        dock.desk.decisions.accept_predictions()
-        dock.next_image()
-    saved = {sheet.image.name: sheet.workspace.session for sheet in dock.desk._sheets.values()}
-    assert len(saved) == 5
-    for session in saved.values():
-        assert sorted(o.class_name for o in session.objects.values()) == ["blue", "green", "red"]
-        assert {o.status for o in session.objects.values()} == {"accepted"}
+        if i == 2:  # a wrong text, stopped in the middle of the run
+            engine.sam.reached.clear()
+            engine.sam.gate.clear()
+            qtbot.keyClicks(dock.prompt, "yellow")
+            qtbot.keyClick(dock.prompt, Qt.Key.Key_Return)
+            qtbot.waitUntil(engine.sam.reached.is_set)
+            press(dock, "Esc")
+            qtbot.waitUntil(lambda: dock.run_button.text() == "Run")
+            engine.sam.gate.set()
+        for text in ("red", "green", "blue"):
+            type_and_accept(dock, text, qtbot)
+        press(dock, "Ctrl+PgDown")
+    before = annotation(dock)
+    assert len(before) == 5
+    for things, _ in before.values():
+        assert [(name, status) for name, status, _ in things] == [
+            (name, "accepted") for name in ("blue", "green", "red")
+        ]
     dock.dispose()
-    assert len(list(_sessions.folder().glob("*.slip"))) == 5
+    viewer.close()
+
+    _sessions._open.clear()  # as in a new process
+    again = make_napari_viewer()
+    for name, picture in pictures.items():
+        again.add_image(picture, name=name)
+    fresh = FakeEngine()
+    dock = SlipDock(again, fresh)
+    again.window.add_dock_widget(dock, name="SLIP")
+    assert annotation(dock) == before
+    assert fresh.loaded == []  # without any model
+    assert [c.name for c in dock.desk.classes] == ["red", "green", "blue"]
+    dock.prompt.clear()
+    qtbot.keyClick(dock.prompt, Qt.Key.Key_Up)
+    assert dock.prompt.text() == "blue"
+    dock.dispose()
+
+
+def test_our_layers_may_be_painted_and_removed_during_the_run(dock, engine, qtbot):
+    ask(dock, "red", qtbot)
+    segments, matches = ours(dock)
+    engine.sam.gate.clear()
+    dock.viewer.layers["discs"].data = blobs()[::-1].copy()  # other pixels: SAM has to look again
+    begin(dock, "green", engine, qtbot)
+    stroke = matches.selected_label
+    matches.paint((90, 60), stroke)
+    dock.viewer.layers.remove(segments)
+    engine.sam.gate.set()
+    idle(dock, qtbot)
+    segments, matches = ours(dock)
+    assert matches.data[90, 60] == stroke
+    assert matches.data[75, 60] and segments.data[75, 60]
+
+
+def pyramid():
+    return [blobs(), blobs()[::2, ::2]], {"rgb": True}, ()
+
+
+def lazy():
+    return (
+        dask.array.from_array(np.stack([blobs() * 0, blobs()]), chunks=(1, -1, -1, -1)),
+        {"rgb": True},
+        (1,),
+    )
+
+
+def stored(folder):
+    array = zarr.create_array(folder / "a.zarr", shape=(2, 96, 128, 3), chunks=(1, 96, 128, 3), dtype="uint8")
+    array[1] = blobs()
+    return array, {"rgb": True}, (1,)
+
+
+def channels():
+    return np.moveaxis(blobs(), -1, 0), {"rgb": False}, None
+
+
+@pytest.mark.parametrize("kind", ["pyramid", "dask", "zarr", "channels"])
+def test_whatever_holds_the_pixels_is_looked_at(viewer, engine, qtbot, tmp_path, kind):
+    made = {"pyramid": pyramid, "dask": lazy, "zarr": lambda: stored(tmp_path), "channels": channels}[kind]
+    data, how, plane = made()
+    image = viewer.add_image(data, name="discs", scale=[2.0] * (2 if kind == "pyramid" else 3), **how)
+    dock = SlipDock(viewer, engine)
+    if kind == "channels":
+        dock.source.axis.setCurrentIndex(dock.source.axis.findData(0))
+    else:
+        for axis, step in enumerate(plane):
+            viewer.dims.set_point(axis, 2.0 * step)
+    ask(dock, "green", qtbot)
+    matches = viewer.layers["discs matches"]
+    assert matches.get_value(image.data_to_world((*(plane or (0,)), 20, 60)[-image.ndim :]), world=True)
+    assert not matches.get_value(image.data_to_world((*(plane or (0,)), 65, 35)[-image.ndim :]), world=True)
+    dock.dispose()
 
 
 def test_what_is_remembered_from_a_fresh_start_needs_no_engine(viewer):

@@ -114,8 +114,11 @@ class Decisions:
         self._desk.correction.apply()
 
     def discard(self) -> None:
-        """Put away what is shown, or the tool."""
-        self._desk.correction.discard()
+        """Stop what is running; else put away what is shown, or the tool."""
+        if self._desk.runner.state == "running":
+            self._desk.cancel()
+        else:
+            self._desk.correction.discard()
 
     def review(self) -> None:
         """Walk through what is predicted, the least sure first, or stop."""

@@ -59,7 +59,7 @@ KEYS = (
     Key("smooth", "O", "Alt+O", "smooth their outlines"),
     Key("remove", "X", "Alt+X", "remove them"),
     Key("apply", "Return", "Alt+Return", "apply what is shown"),
-    Key("discard", "Esc", "Esc", "discard it"),
+    Key("discard", "Esc", "Esc", "stop the run; discard it"),
     Key("review", "V", "Alt+V", "review the unsure, and stop"),
     Key("undo", "Ctrl+Z", "Alt+Z", "undo"),
     Key("redo", "Ctrl+Shift+Z", "Alt+Shift+Z", "redo"),
@@ -171,7 +171,9 @@ class _Call:
 
     def __init__(self, decisions: Decisions, action: str) -> None:
         self._decisions, self._action = decisions, action
-        self.__name__ = f"slip_{action}"  # which napari asks of all that is bound, with each key that is pressed
+        self.__name__ = (
+            f"slip_{action}"  # which napari asks of all that is bound, with each key that is pressed
+        )
 
     def __call__(self, layer: Any) -> None:
         getattr(self._decisions, self._action)()
