@@ -27,7 +27,7 @@ STEPS = {
 }
 
 
-NAPARI_MS = 1000
+NAPARI_MS = 2000
 """How often napari's area is told; each time it repaints the window and lets events through."""
 
 
