@@ -133,7 +133,7 @@ def take_dock(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
 
 def take_tracks(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
     """Label a series of things that move and divide, link them, and show their tracks."""
-    label_stack(viewer, dock, "divide", "t")
+    label_stack(viewer, dock, "divide", "t", planes=16, things=6)
     viewer.dims.set_point(0, 14)
     press(dock, "Tracks")
     viewer.layers["series tracks"].tail_length = 20
@@ -143,15 +143,22 @@ def take_tracks(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
 
 def take_volume(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
     """Label sections of balls, link them, and show them in 3D."""
-    label_stack(viewer, dock, "sections", "z")
+    label_stack(viewer, dock, "sections", "z", planes=24, things=14)
     viewer.layers["series"].visible = False
     viewer.dims.ndisplay = 3
-    viewer.camera.angles = (-25, 35, 65)
+    viewer.reset_view()
+    viewer.scene.camera.angles = (-25, 35, 65)
     shoot(viewer, out, "stack-volume")
 
 
 def label_stack(
-    viewer: napari.Viewer, dock: SlipDock, kind: Literal["divide", "sections"], axis: str
+    viewer: napari.Viewer,
+    dock: SlipDock,
+    kind: Literal["divide", "sections"],
+    axis: str,
+    *,
+    planes: int,
+    things: int,
 ) -> None:
     """Show a drawn stack, label it for two classes, and link its objects."""
     import numpy as np
@@ -159,8 +166,10 @@ def label_stack(
     from napari_slip.settings import MatchSettings
     from napari_slip.synthesis import draw_series
 
-    series = draw_series(kind, 20, (256, 256), 6, np.random.default_rng(5))
-    viewer.add_image(series.pictures, rgb=True, name="series", axis_labels=(axis, "y", "x"))
+    pictures = draw_series(kind, planes, (256, 256), things, np.random.default_rng(11)).pictures
+    thick = 3 if axis == "z" else 1
+    names = (axis, "y", "x")
+    viewer.add_image(pictures, rgb=True, name="series", axis_labels=names, scale=(thick, 1, 1))
     viewer.dims.set_point(0, 10)
     for title, section in dock.sections.items():
         (section.expand if title in ("Results", "Stack") else section.collapse)(animate=False)

@@ -199,6 +199,15 @@ def test_the_image_is_not_changed():
     np.testing.assert_array_equal(plane, before)
 
 
+def test_a_photograph_is_its_own_picture_unless_it_is_to_be_kept():
+    photograph = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    assert np.shares_memory(to_rgb(photograph, copy=False), photograph)
+    kept = to_rgb(photograph)
+    assert not np.shares_memory(kept, photograph)
+    np.testing.assert_array_equal(kept, photograph)
+    assert not np.shares_memory(to_rgb(photograph // 4, copy=False), photograph)
+
+
 def test_brightness():
     rgb = np.array([[[0, 0, 0], [255, 255, 255]], [[255, 0, 0], [30, 60, 90]]], np.uint8)
     np.testing.assert_allclose(brightness_of(rgb) / WHITE, [[0, 1], [1 / 3, 60 / 255]])

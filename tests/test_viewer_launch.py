@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -89,3 +91,12 @@ def test_the_command_ends_in_a_sentence_for_a_folder_without_results(tmp_path, c
     assert __main__.main([str(tmp_path)]) == 1
     assert "holds no results" in capsys.readouterr().err
     assert __main__.main([]) == 2
+
+
+@pytest.mark.slow
+def test_the_dock_comes_into_a_window_that_draws_in_software():
+    # the dock brings torch, whose triton does not bear the LLVM that Mesa has loaded by then
+    steps = "import napari, numpy; viewer = napari.Viewer(show=False); viewer.add_image(numpy.eye(9))"
+    dock = "from napari_slip.viewer import SlipDock; import torch._dynamo; SlipDock(viewer).dispose()"
+    done = subprocess.run([sys.executable, "-c", f"{steps}; {dock}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
