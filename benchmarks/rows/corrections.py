@@ -16,7 +16,7 @@ import numpy as np
 import napari_slip
 from benchmarks.measuring import Row
 from napari_slip.errors import InputError
-from napari_slip.evaluation.corrections import MOST, click_trails, click_until, iou, worst_matches
+from napari_slip.evaluation.corrections import MOST, click_trails, click_until, worst_matches
 from napari_slip.images import to_rgb
 from napari_slip.objects import Object, Pointing
 from napari_slip.session import Edit, Session
@@ -58,9 +58,7 @@ def _worst(slip: napari_slip.Slip, data: Path, limit: int | None) -> list[Row]:
     worst = worst_matches(slip, data, limit=limit)
     for found in worst:
         plane = slip.encode(to_rgb(found.image))
-        # where nothing on offer is half right, a person begins anew
-        start = found.picked if iou(found.picked, found.truth) >= 0.5 else None
-        trail = click_until(slip.segmenter, plane, found.truth, HIGH, start)
+        trail = click_until(slip.segmenter, plane, found.truth, HIGH, found.start)
         clicks.append(trail.clicks_to(HIGH))
         reached += trail.ious[-1] >= HIGH
         before.append(found.matched)

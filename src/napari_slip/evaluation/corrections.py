@@ -11,10 +11,12 @@ from scipy import ndimage
 
 from napari_slip.evaluation.bbbc038 import NEGATIVES, PROMPT, SELECT, validation_images
 from napari_slip.evaluation.clicks import CLICKS, SMALLEST
+from napari_slip.evaluation.metrics import iou_of_masks
 from napari_slip.images import to_rgb
 from napari_slip.objects import Pointing
 from napari_slip.progress import Progress
 from napari_slip.segmentation.correcting import one_more
+from napari_slip.segments import mask_extent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +81,11 @@ class Candidate:
     matched: float
     picked: Mask
 
+    @property
+    def start(self) -> Mask | None:
+        """What a person begins with: the segment, or nothing where none that is offered is half right."""
+        return self.picked if iou(self.picked, self.truth) >= 0.5 else None
+
 
 def click_until(
     segmenter: Segmenter,
@@ -122,15 +129,15 @@ def click_until(
 def worst_place(mask: Mask, truth: Mask) -> tuple[float, float, int]:
     """Return x, y and sign of a click in the middle of the thickest part that is wrong."""
     wrong = mask != truth
-    rows, columns = (np.flatnonzero(wrong.any(axis=axis)) for axis in (1, 0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    x0, y0, x1, y1 = mask_extent(wrong)
+    window = np.s_[y0:y1, x0:x1]
     best, place = -1.0, (0.0, 0.0, 1)
     for part, sign in ((truth & ~mask, 1), (mask & ~truth, 0)):
         depth = ndimage.distance_transform_edt(np.pad(part[window], 1))[1:-1, 1:-1]
         if depth.max() > best:
             best = float(depth.max())
             y, x = np.unravel_index(depth.argmax(), depth.shape)
-            place = (float(x + columns[0]) + 0.5, float(y + rows[0]) + 0.5, sign)
+            place = (float(x + x0) + 0.5, float(y + y0) + 0.5, sign)
     return place
 
 
@@ -184,19 +191,12 @@ def worst_matches(
         progress("matches", n, len(images))
         segments = slip.segment(image, progress=progress)
         accepted = slip.match(segments, [PROMPT], negatives=NEGATIVES).accepted(SELECT)[:, 0]
-        for i, size in zip(*np.unique(labels[labels > 0], return_counts=True), strict=True):
-            truth = labels == i
-            if size < SMALLEST:
-                continue
-            ious = np.zeros(len(segments))
-            for row in range(len(segments)):
-                window, crop = segments.window(row), segments.masks.crop(row)
-                if shared := np.count_nonzero(truth[window] & crop):
-                    ious[row] = shared / (size + segments.area[row] - shared)
-            matched = float(ious[accepted].max(initial=0))
+        ious, sizes = iou_of_masks(labels, segments.masks), np.bincount(labels.ravel())
+        for i in np.flatnonzero(sizes[1:] >= SMALLEST):
+            matched = float(ious[i, accepted].max(initial=0))
             if matched >= 0.1:
-                picked = segments.mask(int(ious.argmax()) + 1)
-                worst.append(Candidate(image, truth, matched, picked))
+                picked = segments.mask(int(ious[i].argmax()) + 1)
+                worst.append(Candidate(image, labels == i + 1, matched, picked))
         worst = sorted(worst, key=lambda found: found.matched)[:count]
     progress("matches", len(images), len(images))
     return worst

@@ -1,11 +1,12 @@
-"""What a click changes about a mask: as much as the model sees in it, and never less than its own place.
+"""What a click changes about a mask: its own place always, and around it as much as it tells.
 
-SAM's answer to many clicks can be worse than its answer to few. So an answer is taken over only around the
-click, as FocalClick's progressive merge does (arXiv 2204.02574), and with each click in a smaller
-neighbourhood, so that the last ones mend details. A click beside the outline first moves the whole outline
-along the model's logits to where the click lies: that rights at once a mask that is a little too small or too
-large all around. Later clicks push the outline to where they are, without the model, which has said what it
-knows by then.
+People click in the middle of what they mean: in the middle of an object, and in the middle of what is wrong
+about a mask. So a click says how far the true outline lies behind it: about as far as the present one lies
+before it. That is what a click is taken for. SAM is asked again for the first few, and its answer is taken if
+the click lies in the middle of what it changes; otherwise, and for all later clicks, the outline itself is
+moved past the click, its neighbourhood along with it, ever less (kriging of its distance, with earlier clicks
+as places where it is known), so that a click never changes what lies far from it and never takes back an
+earlier one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+
+from napari_slip.segmentation.outlines import centredness, region_at, signed_distance
+from napari_slip.segments import mask_extent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,17 +29,21 @@ if TYPE_CHECKING:
 
     Click = tuple[float, float, int]
 
-LEVELS = 4
-"""Clicks that may move the whole outline; later ones push it out or in where they are."""
+ASKED = 4
+"""Corrections for which SAM is asked again; by then it has said what it knows."""
 
-SPREAD = 0.3
-"""How far along the outline such a push is felt, in square roots of the mask's area."""
+TRUST = 0.5
+"""Predicted IoU from which an answer is taken rather than the outline moved, all else being equal."""
 
-WIDE, NARROWING = 3.0, 0.5
-"""Reach of the first correcting click, in distances from it to the outline, and by how much it shrinks."""
+FELT, FADING = 0.3, 0.85
+"""How far a moved outline takes its neighbourhood along, in square roots of the mask's area, and what is left
+of that with each click."""
 
-BESIDE = 0.25
-"""How far from the outline a click still moves all of it, in square roots of the mask's area."""
+AT_LEAST, WIDE = 0.6, 1.2
+"""The same, in pixels and in distances from the click to the outline: no less than this."""
+
+SURE = 0.05
+"""Variance of what is known at earlier clicks, in parts of what a move changes."""
 
 
 def one_more(
@@ -61,15 +68,21 @@ def one_more(
     number : int
         How many clicks have corrected the mask, this one included.
     """
+    box = None if pointing.box is None else np.array(pointing.box)
     if not pointing.points:
-        assert pointing.box is not None
-        return segmenter.refine(plane, box=np.array(pointing.box)).mask
-    points = np.array([(x, y) for x, y, _ in pointing.points])
-    signs = np.array([sign for *_, sign in pointing.points])
-    answer = segmenter.refine(plane, points=points, point_labels=signs)
-    if before is None or not before.any():
-        return answer.mask
-    return correct(before, answer, pointing.points, number)
+        return segmenter.refine(plane, box=box).mask
+    begun = before is not None and before.any()
+    answer = None
+    if not begun or number <= ASKED:
+        points = np.array([(x, y) for x, y, _ in pointing.points])
+        signs = np.array([sign for *_, sign in pointing.points])
+        answer = segmenter.refine(plane, points=points, point_labels=signs, box=box)
+    if before is not None and begun:
+        return correct(before, answer, pointing.points, number)
+    assert answer is not None
+    x, y, sign = pointing.points[-1]
+    mask = region_at(answer.mask, (int(y), int(x)))
+    return mask if sign and mask.any() else answer.mask
 
 
 def again(
@@ -86,7 +99,7 @@ def again(
 
 
 def correct(
-    before: NDArray[np.bool_], answer: Refined, clicks: Sequence[Click], number: int
+    before: NDArray[np.bool_], answer: Refined | None, clicks: Sequence[Click], number: int
 ) -> NDArray[np.bool_]:
     """Return a mask after one more click.
 
@@ -94,8 +107,8 @@ def correct(
     ----------
     before : (H, W) bool array
         The mask that was clicked at, not empty.
-    answer : Refined
-        The model's, to all the clicks.
+    answer : Refined, optional
+        The model's, to all the clicks, if it was asked.
     clicks : sequence of (x, y, sign)
         In pixels of the plane, the new one last; the sign is 1 for "this" and 0 for "not this".
     number : int
@@ -104,106 +117,81 @@ def correct(
     Returns
     -------
     (H, W) bool array
-        The click's place is inside or outside of it, as its sign says.
+        Each click's place is inside or outside of it, as its sign says.
     """
-    window = _window(before, answer.mask, clicks)
+    window = _window(before if answer is None else before | answer.mask, clicks)
     rows, columns = window
-    here = [(x - columns.start, y - rows.start, sign) for x, y, sign in clicks]
-    logits = _part(answer, window)
+    here = [(int(y) - rows.start, int(x) - columns.start, bool(sign)) for x, y, sign in clicks]
+    old = before[window]
+    new = moved(old, here, number)
+    if answer is not None:
+        told = answer.mask[window]
+        told = region_at(told, here[0][:2]) if here[0][2] else told
+        if all(told[y, x] == sign for y, x, sign in here) and (
+            _likely(told, old, here, answer.predicted_iou) > _likely(new, old, here, TRUST)
+        ):
+            new = told
     mask = before.copy()
-    mask[window] = _corrected(before[window], answer.mask[window], logits, here, number)
+    mask[window] = new
     return mask
 
 
-def _corrected(
-    before: NDArray[np.bool_],
-    answer: NDArray[np.bool_],
-    logits: NDArray[np.float32] | None,
-    clicks: Sequence[Click],
-    number: int,
-) -> NDArray[np.bool_]:
-    x, y, adds = clicks[-1]
-    at = int(y), int(x)
-    # seen from the other side, taking away is adding; the plane's edge is no outline
-    mine, other = (before, answer) if adds else (~before, ~answer)
-    distance = ndimage.distance_transform_edt(~mine) if mine.any() else np.full(mine.shape, 4.0)
-    far = float(distance[at])
-    reach = max(1.0, WIDE - NARROWING * (number - 1))
-    around = _disc(mine.shape, at, reach * far + 1)
-    grown = mine | (_region(other & ~mine, at) & around) | _disc(mine.shape, at, max(far - 0.5, 0.5))
-    moved = grown
-    if number > LEVELS:
-        moved = grown | _bulged(mine, at, far, float(np.sqrt(before.sum())))
-    elif logits is not None and far <= max(2.0, BESIDE * np.sqrt(before.sum())):
-        value = logits[at]
-        along = (logits >= value) if adds else (logits <= value)
-        moved = grown | (along & (ndimage.distance_transform_edt(~grown) <= 2 * far))
-    for cx, cy, sign in clicks[:-1]:
-        if sign != adds:  # what was said before still holds
-            moved = moved & (~_disc(mine.shape, (int(cy), int(cx)), 1.5) | grown)
-    grown = _region(moved, at) | grown
-    return grown if adds else ~grown
+def moved(mask: NDArray[np.bool_], clicks: Sequence[tuple[int, int, bool]], number: int) -> NDArray[np.bool_]:
+    """Move the outline of a mask past the last click, as far as it lies before it.
+
+    Parameters
+    ----------
+    mask : (h, w) bool array
+        Not empty.
+    clicks : sequence of (row, column, whether it belongs to the object)
+        Where the earlier ones lie the outline stays.
+    number : int
+        How many clicks have corrected this mask; the later, the less is moved along.
+    """
+    y, x, adds = clicks[-1]
+    inside = signed_distance(mask)
+    far = abs(float(inside[y, x])) if mask[y, x] != adds else 0.0
+    felt = max(AT_LEAST, WIDE * far, FELT * FADING ** (number - 1) * float(np.sqrt(mask.sum())))
+    reach = int(np.ceil(4 * felt))
+    top, left = max(0, y - reach), max(0, x - reach)
+    part = np.s_[top : y + reach + 1, left : x + reach + 1]
+    near = {(row, column) for row, column, _ in clicks if max(abs(row - y), abs(column - x)) <= reach}
+    pins = np.array([(y, x), *sorted(near - {(y, x)})], float)
+    wanted = np.zeros(len(pins))
+    wanted[0] = 2 * far if adds else -2 * far
+    weights = np.linalg.solve(_near(pins, pins, felt) + SURE * np.eye(len(pins)), wanted)
+    places = np.argwhere(np.ones_like(mask[part])) + np.array([top, left], float)
+    change = (_near(places, pins, felt) @ weights).reshape(inside[part].shape)
+    new = mask.copy()
+    new[part] = inside[part] + change > 0
+    for row, column, sign in clicks:
+        new[row, column] = sign
+    return new
 
 
-def _bulged(mask: NDArray[np.bool_], at: tuple[int, int], far: float, size: float) -> NDArray[np.bool_]:
-    """Push the outline out to a pixel that lies `far` from it, and its surroundings along, ever less."""
-    outside = ndimage.distance_transform_edt(~mask) - 0.5
-    y, x = np.ogrid[: mask.shape[0], : mask.shape[1]]
-    width = max(1.0, far, SPREAD * size)
-    share = np.exp(-((y - at[0]) ** 2 + (x - at[1]) ** 2) / (2 * width**2))
-    bulged: NDArray[np.bool_] = outside <= (far - 0.5) * share + 0.01
-    return bulged
+def _near(places: NDArray[np.float64], pins: NDArray[np.float64], felt: float) -> NDArray[np.float64]:
+    squares = ((places[:, None] - pins[None]) ** 2).sum(axis=-1)
+    near: NDArray[np.float64] = np.exp(squares / (-2 * felt**2))
+    return near
 
 
-def _region(mask: NDArray[np.bool_], at: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the connected region of a mask that holds a pixel; nothing if the pixel is outside."""
-    parts, _ = ndimage.label(mask)
-    part: NDArray[np.bool_] = (parts == parts[at]) & mask
-    return part if mask[at] else np.zeros_like(mask)
+def _likely(
+    new: NDArray[np.bool_], old: NDArray[np.bool_], clicks: Sequence[tuple[int, int, bool]], quality: float
+) -> float:
+    """Return how likely it is that a person with a mask in mind clicks so, times how good it is, 0..1."""
+    (first_y, first_x, began), (y, x, _) = clicks[0], clicks[-1]
+    begun = centredness(new, (first_y, first_x)) if began else 1.0
+    return quality * begun * centredness(new != old, (y, x))
 
 
-def _disc(shape: tuple[int, ...], at: tuple[int, int], radius: float) -> NDArray[np.bool_]:
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    inside: NDArray[np.bool_] = (y - at[0]) ** 2 + (x - at[1]) ** 2 <= radius**2
-    return inside
-
-
-def _window(
-    before: NDArray[np.bool_], answer: NDArray[np.bool_], clicks: Sequence[Click]
-) -> tuple[slice, slice]:
+def _window(mask: NDArray[np.bool_], clicks: Sequence[Click]) -> tuple[slice, slice]:
     """Return the part of the plane in which anything can change, so that large planes cost no more."""
-    both = before | answer
-    rows, columns = np.flatnonzero(both.any(axis=1)), np.flatnonzero(both.any(axis=0))
-    ys = (
-        [*rows[[0, -1]].tolist(), *(int(y) for _, y, _ in clicks)]
-        if len(rows)
-        else [int(y) for _, y, _ in clicks]
-    )
-    xs = (
-        [*columns[[0, -1]].tolist(), *(int(x) for x, _, _ in clicks)]
-        if len(columns)
-        else [int(x) for x, _, _ in clicks]
-    )
-    room = 2 + max(max(ys) - min(ys), max(xs) - min(xs)) // 2
-    height, width = before.shape
+    x0, y0, x1, y1 = mask_extent(mask)
+    xs = [x0, x1 - 1, *(int(x) for x, _, _ in clicks)]
+    ys = [y0, y1 - 1, *(int(y) for _, y, _ in clicks)]
+    room = 12 + max(max(xs) - min(xs), max(ys) - min(ys)) // 2
+    height, width = mask.shape
     return (
         slice(max(0, min(ys) - room), min(height, max(ys) + room + 1)),
         slice(max(0, min(xs) - room), min(width, max(xs) + room + 1)),
     )
-
-
-def _part(answer: Refined, window: tuple[slice, slice]) -> NDArray[np.float32] | None:
-    """Return the logits in a window; far below zero where the model has none."""
-    if answer.logits is None:
-        return None
-    rows, columns = window
-    x, y = answer.corner
-    height, width = answer.logits.shape
-    part = np.full((rows.stop - rows.start, columns.stop - columns.start), -30.0, np.float32)
-    top, left = max(y, rows.start), max(x, columns.start)
-    bottom, right = min(y + height, rows.stop), min(x + width, columns.stop)
-    if top < bottom and left < right:
-        part[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start] = (
-            answer.logits[top - y : bottom - y, left - x : right - x]
-        )
-    return part

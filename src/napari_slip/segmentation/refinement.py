@@ -13,6 +13,7 @@ from napari_slip.models.mini.sam import STRIDE, MiniSam
 from napari_slip.progress import Progress
 from napari_slip.segmentation.candidates import count_above
 from napari_slip.segmentation.encoding import Encoder
+from napari_slip.segmentation.outlines import centredness, region_at
 from napari_slip.segmentation.protocols import Refined
 from napari_slip.segmentation.resampling import Part, Resampler
 from napari_slip.segmentation.windows import (
@@ -23,6 +24,7 @@ from napari_slip.segmentation.windows import (
     size_at,
     window_sides,
 )
+from napari_slip.segments import mask_extent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
 
 SMALL, GOOD = 16.0, 40.0
 """Object size, in model pixels, below which a click is looked at more closely, and what size it then gets."""
+
+OVERRATED = 0.7
+"""What an object is often like, in parts of the size that the model expects of it."""
+
+OTHER = 1.2
+"""Factor between two windows from which they show different things."""
 
 AROUND = 1.5
 """Side of a window, in extents of what was pointed at."""
@@ -116,16 +124,18 @@ class Refiner:
     def refine(self, clicks: Clicks) -> Refined:
         """Make one mask."""
         tile = self._tile(clicks.extent)
-        if isinstance(self.network, MiniSam):
-            tile = self._closer(self.network, clicks, tile)
-        prompt = Prompt.of(self.network, clicks, tile)
         # a single click is ambiguous, so SAM offers three masks for it; more than that has one answer
         several = len(clicks.points) == 1 and clicks.box is None and clicks.mask is None
-        if isinstance(self.network, MiniSam):
-            part, iou = _decode_window(self.network, tile, prompt, several)
-        else:
-            part, iou = self._decode(tile, prompt, several)
-        return self._place(part, iou, tile)
+        if not isinstance(self.network, MiniSam):
+            part, iou = self._decode(tile, Prompt.of(self.network, clicks, tile), several)
+            return self._place(part, iou, tile)
+        answers: list[Refined] = []
+        for look in self._looks(self.network, clicks, tile):
+            parts = _decode_window(self.network, look, Prompt.of(self.network, clicks, look), several)
+            answers += [self._place(part, iou, look) for part, iou in parts]
+        if len(answers) == 1:
+            return answers[0]
+        return max(answers, key=lambda answer: _fitting(answer, clicks))
 
     def _decode(self, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
         network = self.network
@@ -151,22 +161,32 @@ class Refiner:
         tile = max((tile for tile in holding if tile.scale == finest), key=room)
         return tile if tile.embedding is not None else self._kept(tile.box)
 
-    def _closer(self, network: MiniSam, clicks: Clicks, tile: Tile) -> Tile:
-        """Look more closely where a click is at something too small for the model."""
+    def _looks(self, network: MiniSam, clicks: Clicks, tile: Tile) -> list[Tile]:
+        """Return what to look at for clicks: the tile, or a closer window if it shows too small a thing.
+
+        How large the thing is, the model often overrates; so it looks again, for something smaller.
+        """
         if clicks.box is not None or clicks.mask is not None or not len(clicks.points):
-            return tile
+            return [tile]
         scale = np.array(tile.scale, np.float32)
         points = torch.from_numpy((clicks.points - np.array(tile.box[:2], np.float32)) * scale)
-        size = size_at(network, tile, points[0])
-        if size >= SMALL:
-            return tile
-        half = network.image_encoder.img_size * size / GOOD / 2 / scale.min()
+        size = size_at(network, tile, points[0]) / float(scale.min())
+        side = network.image_encoder.img_size
+        closer = self._closer(network, clicks, side * size / GOOD) if size * scale.min() < SMALL else None
+        first = closer or tile
+        second = self._closer(network, clicks, side * size * OVERRATED / GOOD)
+        if second is None or second.scale[0] < first.scale[0] * OTHER < second.scale[0] * OTHER**2:
+            return [first]
+        return [first, second]
+
+    def _closer(self, network: MiniSam, clicks: Clicks, side: float) -> Tile | None:
+        """Encode a window around the first click; None if the other clicks lie too far away for it."""
         middle, (height, width) = clicks.points[0], self.plane.shape
-        x0, y0 = np.floor((middle - half).clip(0)).astype(int).tolist()
-        x1, y1 = np.ceil((middle + half).clip(max=(width, height))).astype(int).tolist()
+        x0, y0 = np.floor((middle - side / 2).clip(0)).astype(int).tolist()
+        x1, y1 = np.ceil((middle + side / 2).clip(max=(width, height))).astype(int).tolist()
         extent = clicks.extent
         if extent[0] < x0 or extent[1] < y0 or extent[2] > x1 or extent[3] > y1:
-            return tile  # the other clicks lie too far away
+            return None
         return self._kept((x0, y0, x1, y1))
 
     def _kept(self, box: Box) -> Tile:
@@ -194,8 +214,11 @@ class Refiner:
         return Refined(whole, min(max(iou, 0.0), 1.0), stability, levels, (x, y))
 
 
-def _decode_window(network: MiniSam, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
-    """Decode on the window that the object fits into, as the model was trained to."""
+def _decode_window(network: MiniSam, tile: Tile, prompt: Prompt, several: bool) -> list[tuple[Part, float]]:
+    """Decode on the window that the object fits into, as the model was trained to.
+
+    Clicks alone have all of the model's masks for an answer, a box or a mask has the one for clear prompts.
+    """
     sparse, _ = network.prompt_encoder(points=prompt.points, boxes=prompt.box, masks=None)
     low, high = prompt.extent
     sides = window_sides(tile)
@@ -205,12 +228,27 @@ def _decode_window(network: MiniSam, tile: Tile, prompt: Prompt, several: bool) 
         logits, iou, corners = decode_windows(
             network, tile, ((low + high) / 2)[None], side, sparse, prompt.mask
         )
-        best = _best(iou[0], several)
-        if not fills_window(tile, logits[:, best], corners, network.mask_threshold):
+        if not fills_window(tile, logits[:, _best(iou[0], several)], corners, network.mask_threshold):
             break
     x, y = (corners[0] * PER_CELL).tolist()
-    return Part(logits[0, best], (x, y)), float(iou[0, best])
+    clicks_alone = prompt.box is None and prompt.mask is None
+    return [(Part(logits[0, n], (x, y)), float(iou[0, n])) for n in range(len(iou[0]) if clicks_alone else 1)]
 
 
 def _best(iou: Tensor, several: bool) -> int:
     return 1 + int(iou[1:].argmax()) if several else 0
+
+
+def _fitting(answer: Refined, clicks: Clicks) -> float:
+    """Return how well an answer fits clicks: how many it keeps, how good it is, how central the first is."""
+    height, width = answer.mask.shape
+    rows = [(min(int(y), height - 1), min(int(x), width - 1)) for x, y in clicks.points]
+    kept = sum(bool(answer.mask[at]) == bool(sign) for at, sign in zip(rows, clicks.labels, strict=True))
+    x0, y0, x1, y1 = mask_extent(answer.mask)
+    (y, x), within = rows[0], answer.mask[y0:y1, x0:x1]
+    at = y - y0, x - x0
+    middle = 1.0
+    if clicks.labels[0]:
+        hit = bool(answer.mask[y, x])
+        middle = centredness(region_at(within, at), at) if hit else 0.0
+    return kept + 0.999 * answer.predicted_iou * middle
