@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
-from _commands import commands, one_sentence, save_coins
+from _commands import commands, mini, one_sentence, save_coins
 
 
 @pytest.fixture
@@ -94,3 +95,63 @@ def test_replay_of_what_is_no_story_ends_in_a_sentence(call, picture, tmp_path):
         done = call("replay", path)
         assert done.exit_code == 2
         assert says in one_sentence(done.stderr)
+
+
+def worked_on(picture, region=None):
+    """What a dock knows of a picture from a file, after a word and a correction."""
+    from napari.components import ViewerModel
+    from skimage.io import imread
+
+    from napari_slip.progress import Progress
+    from napari_slip.session import Session, editing
+    from napari_slip.viewer._engine import Engine, ModelChoice, Request
+    from napari_slip.viewer._regions import Region
+    from napari_slip.viewer._source import take
+    from napari_slip.viewer._workspace import Workspace
+
+    viewer = ViewerModel()
+    image = viewer.add_image(imread(picture))
+    image._source = image.source.model_copy(update={"path": str(picture)})
+    snapshot = take(viewer, [image], region=region or Region())
+    request = Request(snapshot, ModelChoice(), {"coin": ("coin", "round coin")}, ("background",))
+    work = Workspace(Session(snapshot.place.shape))
+    work.land(Engine(lambda choice, progress: mini()).run(request, Progress()))
+    (best,) = work.session.unsure()
+    thing = work.session.objects[best]
+    mask = thing.mask(work.session.shape)
+    mask[:3] = True
+    work.session.apply(editing.reshape(thing, mask))
+    return SimpleNamespace(workspace=work, image=image)
+
+
+def test_what_the_dock_exports_is_replayed_but_for_what_was_made_by_hand(call, picture, tmp_path):
+    from napari_slip.io import export_session
+    from napari_slip.viewer._story import story_of
+
+    sheet, out = worked_on(picture), tmp_path / "out"
+    kinds, session = ["coco", "labels", "provenance"], sheet.workspace.session
+    path = export_session(session, out, "coins", kinds, run=story_of(sheet, out)())["provenance"]
+    told = json.loads(path.read_text())
+    assert sorted(told["files"]) == sorted(kinds)
+    assert [thing["by_hand"] for thing in told["decided"]] == [True]
+    done = call("replay", path, "--out", tmp_path / "again")
+    assert done.exit_code == 0, done.output
+    assert "1 of 1 image with the same pixels" in done.stdout
+    assert "Not done again: 1 object drawn or corrected by hand, 0 rejected." in done.stdout
+    assert "coins.coco.json" in done.stdout
+
+
+def test_what_no_file_tells_is_named_instead_of_replayed(call, picture, tmp_path):
+    from napari_slip.errors import InputError
+    from napari_slip.io import export_session
+    from napari_slip.viewer._regions import Region
+    from napari_slip.viewer._story import story_of
+
+    sheet = worked_on(picture, Region((slice(0, 100), slice(0, 120))))
+    with pytest.raises(InputError, match="only a part of the plane was segmented") as reason:
+        story_of(sheet, tmp_path)
+    session = sheet.workspace.session
+    path = export_session(session, tmp_path, "a", ["provenance"], run=str(reason.value))["provenance"]
+    done = call("replay", path)
+    assert done.exit_code == 2
+    assert "cannot be done again by itself: only a part of the plane" in one_sentence(done.stderr)

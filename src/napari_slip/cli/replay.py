@@ -72,6 +72,8 @@ def replay(
     else:
         run.print_summary()
         typer.echo(f"{same} of {counted(asked, 'image')} with the same pixels as on {story.created}.")
+        for sentence in _by_hand(provenance):
+            typer.echo(sentence)
     for complaint in complaints:
         say(complaint)
     raise typer.Exit(run.exit_code or (SOME_FAILED if complaints else 0))
@@ -108,6 +110,21 @@ def _plan(story: Provenance, folder: Path) -> _Plan:
             )
         )
     return plan
+
+
+def _by_hand(path: Path) -> list[str]:
+    """Say what of an export no replay makes, because a person made it."""
+    import json
+
+    told = json.loads(path.read_text(encoding="utf-8"))
+    made = sum(bool(thing["by_hand"]) for thing in told.get("decided", ()))
+    rejected = sum(thing["status"] == "rejected" for thing in told.get("decided", ()))
+    if not made and not rejected:
+        return []
+    return [
+        f"Not done again: {counted(made, 'object')} drawn or corrected by hand, {rejected} rejected. They "
+        f"are in {', '.join(told['files'].values())}."
+    ]
 
 
 def _find(record: ImageRecord, folder: Path, created: str) -> tuple[Path, str]:

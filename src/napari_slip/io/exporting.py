@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +14,10 @@ from napari_slip.io.crops import write_crops
 from napari_slip.io.label_stacks import read_label_stack, session_of, write_label_stack
 from napari_slip.io.measurements import measure, write_measurements
 from napari_slip.io.ome_zarr import LabelsWriter, read_ome_zarr
-from napari_slip.io.provenance import current_versions
+from napari_slip.io.story import write_story
 from napari_slip.io.whole import whole_file, whole_folder
 from napari_slip.objects import plane_steps
+from napari_slip.progress import Progress
 from napari_slip.session import Session
 from napari_slip.stacks import Stack
 
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from napari_slip.io.provenance import Provenance
 
 KINDS = {
     "session": ".slip",
@@ -38,6 +39,9 @@ KINDS = {
     "provenance": ".export.json",
 }
 """What can be written, and how the files' names end."""
+
+UNTOLD = "a session alone does not tell which pixels were looked at; an export from the dock does"
+"""Why the work cannot be done again unless a run is named."""
 
 LABELS = "objects"
 """Name of the labels in an OME-Zarr."""
@@ -52,6 +56,8 @@ def export_session(
     stack: Stack | None = None,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "px",
+    run: Provenance | str = UNTOLD,
+    progress: Progress | None = None,
 ) -> dict[str, Path]:
     """Write a session's objects; a file that is there under the name is replaced.
 
@@ -71,6 +77,10 @@ def export_session(
         Of a pixel, in `unit`.
     unit : str
         Of length, such as "um".
+    run : Provenance or str
+        How the predicted objects came about, or why that cannot be done again; for the provenance.
+    progress : Progress, optional
+        Hears ``("export", files written, files)``, and can stop between them.
 
     Returns
     -------
@@ -91,11 +101,14 @@ def export_session(
             "picture that it belongs to."
         )
     paths = {kind: folder / f"{stem}{KINDS[kind]}" for kind in wanted}
-    for kind, path in paths.items():
+    progress = progress or Progress()
+    for n, (kind, path) in enumerate(paths.items()):
+        progress("export", n, len(paths))
         if kind == "provenance":
-            _write_provenance(path, session, stem, paths)
+            write_story(path, session, stem, paths, run)
         else:
             write_as(kind, path, session, stack=stack, pixel_size=pixel_size, unit=unit, stem=stem)
+    progress("export", len(paths), len(paths))
     return paths
 
 
@@ -217,20 +230,3 @@ def _read_zarr(path: Path, class_name: str) -> Session:
     if not np.issubdtype(found.levels[0].dtype, np.integer):
         raise InputError(f"{path} holds {found.levels[0].dtype} values, which are no labels.")
     return session_of(Stack.of(found.levels, found.axes), classes, colours, class_name)
-
-
-def _write_provenance(path: Path, session: Session, stem: str, files: dict[str, Path]) -> None:
-    """Write how the work came about: versions, texts, settings and decisions."""
-    story = {
-        "picture": stem,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": current_versions(),
-        "classes": [{"name": c.name, "phrases": c.phrases, "colour": c.colour} for c in session.classes],
-        "settings": session.settings,
-        "objects": [
-            {"class": name, "plane": plane, **counted} for (name, plane), counted in session.counts().items()
-        ],
-        "files": {kind: file.name for kind, file in files.items()},
-    }
-    with whole_file(path) as part:
-        part.write_text(json.dumps(story, indent=2), encoding="utf-8")

@@ -194,6 +194,10 @@ def read_provenance(path: Path) -> Provenance:
         raise InputError(f"{path} cannot be read ({error.strerror}): name a provenance.json.") from error
     except ValueError as error:
         raise InputError(f"{path} is no provenance file: it is not JSON ({error}).") from error
+    if isinstance(values, dict) and "run" in values and "decided" in values:
+        values = values["run"]  # what an export tells beside a person's decisions
+        if isinstance(values, str):
+            raise InputError(f"{path} tells of work that cannot be done again by itself: {values}.")
     found = values.get("schema_version") if isinstance(values, dict) else None
     if not isinstance(found, int):
         raise InputError(f"{path} is no provenance file: it names no schema_version.")

@@ -10,12 +10,14 @@ from napari_slip.io import export_session, import_session
 from napari_slip.session import Session
 from napari_slip.stacks import Stack
 from napari_slip.viewer._source import layer_data
+from napari_slip.viewer._story import story_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from napari.layers import Image
 
+    from napari_slip.io import Provenance
     from napari_slip.progress import Progress
     from napari_slip.viewer._desk import Desk
     from napari_slip.viewer._sheet import Sheet
@@ -48,13 +50,20 @@ class Exchange:
         size, unit = sheet.pixel_size
         unit = unit.replace("\N{MICRO SIGN}", "u")  # as files have it
 
+        story = _story(sheet, folder)
+
         def work(progress: Progress) -> dict[str, Path]:
-            progress("export", 0, len(wanted))
-            done: dict[str, Path] = {}
-            for n, kind in enumerate(wanted, 1):
-                done |= export_session(session, folder, stem, [kind], stack=stack, pixel_size=size, unit=unit)
-                progress("export", n, len(wanted))
-            return done
+            return export_session(
+                session,
+                folder,
+                stem,
+                wanted,
+                stack=stack,
+                pixel_size=size,
+                unit=unit,
+                run=story() if "provenance" in wanted else "",
+                progress=progress,
+            )
 
         def landed(done: dict[str, Path]) -> None:
             names = ", ".join(path.name for path in done.values())
@@ -81,6 +90,14 @@ class Exchange:
         rest = f"; {already} were there already" if already else ""
         damage = f" {found.damage}" if found.damage else ""
         self._desk.said.emit(f"{len(new)} objects from {path.name}{rest}.{damage}")
+
+
+def _story(sheet: Sheet, folder: Path) -> Callable[[], Provenance | str]:
+    try:
+        return story_of(sheet, folder)
+    except InputError as reason:
+        told = str(reason)
+        return lambda: told
 
 
 def _read(path: Path, sheet: Sheet) -> Session:

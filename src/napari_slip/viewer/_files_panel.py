@@ -20,7 +20,7 @@ OFFERED = (
     ("zarr", "OME-Zarr", "Labels in scales, for large pictures and stacks.", False),
     ("crops", "Crops by class", "A small picture of each accepted object, for training.", False),
     ("session", "Session", "Everything with its history, to go on elsewhere.", False),
-    ("provenance", "Provenance", "Versions, texts, settings and counts.", True),
+    ("provenance", "Provenance", "Texts, settings, decisions, and what napari-slip replay does again.", True),
 )
 
 READ = (
