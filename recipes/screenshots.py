@@ -192,7 +192,36 @@ def press(dock: SlipDock, text: str) -> None:
     rest()
 
 
-PICTURES = {"dock": take_dock, "tracks": take_tracks, "volume": take_volume}
+def take_correct(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
+    """Correct a coin by three clicks, beside two that are accepted and some that wait."""
+    import numpy as np
+
+    from napari_slip.segments import mask_extent
+    from napari_slip.settings import MatchSettings
+
+    open_sample(viewer, dock, "coins")
+    dock.rule.choose(MatchSettings(select="top:7"))
+    ask(dock, "coin")
+    for title, section in dock.sections.items():
+        (section.expand if title == "Correct" else section.collapse)(animate=False)
+    desk = dock.desk
+    session = desk.sheet.workspace.session
+    *_, clicked = ids = session.unsure()
+    for i in ids[:2]:
+        session.accept([i])
+    desk.correction.choose([clicked])
+    desk.decisions.refine()
+    wait(lambda: desk.runner.state == "idle")
+    x0, y0, x1, y1 = mask_extent(session.objects[clicked].mask(session.shape))
+    middle, right = ((x0 + x1) / 2, (y0 + y1) / 2), (x1 + 1.5, (y0 + y1) / 2)
+    for (x, y), sign in ((middle, 1), (right, 1), ((x0 - 2, y0 - 2), 0)):
+        desk.correction.click(*np.clip((x, y), 0, None), sign)
+        wait(lambda: desk.runner.state == "idle")
+        rest()
+    shoot(viewer, out, "dock-correct")
+
+
+PICTURES = {"correct": take_correct, "dock": take_dock, "tracks": take_tracks, "volume": take_volume}
 """What is taken, each in a viewer of its own."""
 
 
