@@ -386,3 +386,33 @@ def test_classes_are_reordered_by_naming_each_once():
 def test_wrong_changes_of_classes_end_in_a_sentence(change, sentence):
     with pytest.raises(InputError, match=sentence):
         change(ClassList().add("cell").add("debris"))
+
+
+def test_a_hundred_steps_across_planes_are_taken_back_and_done_again():
+    session, rng = Session((24, 32)), np.random.default_rng(0)
+    planes = [(z,) for z in range(4)]
+    for n in range(120):
+        plane = planes[n % 4]
+        here = [i for i, o in session.objects.items() if o.plane == plane]
+        match n % 3 if here else 0:
+            case 0:
+                labels = np.zeros(session.shape, int)
+                y, x = rng.integers(0, 20, 2)
+                labels[y : y + 4, x : x + 6] = 1
+                session.adopt(labels, plane, "cell")
+            case 1:
+                session.reject(here[-1:])
+            case 2:
+                painted = session.picture(plane)
+                painted[rng.integers(0, 24)] = here[0]
+                session.absorb(painted, plane)
+    last = [session.picture(p) for p in planes]
+    count = session.steps[0]
+    assert count >= 100
+    for _ in range(count):
+        assert session.undo()
+    assert not session.objects
+    for _ in range(count):
+        assert session.redo()
+    for plane, picture in zip(planes, last, strict=True):
+        np.testing.assert_array_equal(session.picture(plane), picture)

@@ -6,7 +6,7 @@ from _fake_engine import ask, ours
 from qtpy.QtCore import Qt
 
 from napari_slip.objects import Pointing
-from napari_slip.session import Session
+from napari_slip.session import Session, editing
 from napari_slip.viewer import _sessions
 
 pytest_plugins = ["_dock_fixtures"]
@@ -114,6 +114,48 @@ def test_a_click_that_is_deleted_in_its_layer_is_taken_out_of_the_mask(dock, des
     idle(desk, qtbot)
     qtbot.waitUntil(lambda: desk.correction.things[0].area == first, timeout=10_000)
     assert len(desk.correction.things[0].pointing.points) == 1
+
+
+def test_a_click_and_a_box_that_are_moved_in_their_layers_take_the_mask_along(dock, desk, qtbot):
+    desk.correction.new()
+    desk.decisions.refine()
+    idle(desk, qtbot)
+    click(dock, 20, 60, qtbot)
+    points = desk.correction.marks.points
+    points.data = points.data + np.array([45.0, -25.0])  # from the small disc onto the large one
+    idle(desk, qtbot)
+    qtbot.waitUntil(lambda: label_of(desk, 65, 35) == desk.correction.things[0].id, timeout=10_000)
+    assert not label_of(desk, 20, 60)
+    assert desk.correction.things[0].pointing.points == ((35.5, 65.5, 1),)
+    desk.correction.new()
+    dock._pointer.drag(at(desk, 5, 45), at(desk, 36, 75))
+    idle(desk, qtbot)
+    assert label_of(desk, 20, 60) == desk.correction.things[0].id
+    boxes = desk.correction.marks.boxes
+    boxes.data = [boxes.data[0] + np.array([0.0, -40.0])]
+    idle(desk, qtbot)
+    qtbot.waitUntil(lambda: not label_of(desk, 20, 60), timeout=10_000)
+    assert desk.correction.things[0].pointing.box[0] < 10
+
+
+def test_fill_smooth_and_remove_are_shown_first_and_are_one_step_each(dock, desk, qtbot):
+    desk.correction.take_up("pick")
+    click(dock, 65, 35, qtbot)
+    (i,) = desk.correction.chosen
+    session = desk.sheet.workspace.session
+    holed = session.objects[i].mask(session.shape)
+    holed[64:67, 34:37] = False
+    session.apply(editing.reshape(session.objects[i], holed))
+    steps, whole = session.steps[0], session.objects[i].area
+    for edit in (desk.decisions.fill_holes, desk.decisions.smooth, desk.decisions.remove):
+        desk.correction.choose([i])
+        edit()
+        assert "discs preview" in dock.viewer.layers and session.steps[0] == steps
+        desk.decisions.apply()
+        assert "discs preview" not in dock.viewer.layers and session.steps[0] == steps + 1
+        assert i not in session.objects or session.objects[i].area != whole
+        desk.decisions.undo()
+        assert session.objects[i].area == whole
 
 
 def test_quick_clicks_are_all_done_in_their_order(dock, desk, qtbot):

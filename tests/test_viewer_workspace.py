@@ -7,7 +7,7 @@ import pytest
 from _fake_engine import FakeEngine, blobs
 from napari.components import ViewerModel
 
-from napari_slip.errors import Cancelled
+from napari_slip.errors import Cancelled, InputError
 from napari_slip.progress import Progress
 from napari_slip.session import Session
 from napari_slip.settings import FilterSettings, MatchSettings
@@ -171,3 +171,26 @@ def test_only_what_lies_inside_the_outline_is_kept(engine):
     assert len(outcome.looked.segments) == 1
     assert outcome.looked.segments.labels()[20, 15]
     assert outcome.match.accepted().shape == (1, 2)
+
+
+def test_one_key_goes_from_part_to_whole_and_back_and_takes_the_object_along(work):
+    part, whole, other = label_at(work, 20, 20) - 1, label_at(work, 65, 35) - 1, label_at(work, 20, 60) - 1
+    parent = np.full(len(work.segments), -1, np.int32)
+    parent[part] = whole
+    found = work.outcome
+    looked = dataclasses.replace(found.looked, segments=found.looked.segments.replace(parent=parent))
+    work.land(dataclasses.replace(found, looked=looked))
+    (thing,) = [o for o in work.session.objects.values() if o.class_name == "red"]
+    work.point_at(part)
+    work.whole_or_part()
+    after = work.session.objects[thing.id]
+    assert (work.current, after.segment, after.status) == (whole, whole + 1, "accepted")
+    assert after.area == work.segments.area[whole]
+    work.whole_or_part()
+    assert (work.current, work.session.objects[thing.id].segment) == (part, part + 1)
+    work.travel(work.session.undo)
+    work.travel(work.session.undo)
+    assert work.session.objects[thing.id].status == "predicted"
+    work.point_at(other)
+    with pytest.raises(InputError, match="lies in no other and has no parts"):
+        work.whole_or_part()
