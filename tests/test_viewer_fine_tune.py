@@ -49,7 +49,7 @@ def begin(dock, monkeypatch, data, passes=6, name="mine"):
     return panel
 
 
-def ended(panel, qtbot, seconds=900):
+def ended(panel, qtbot, seconds=500):
     qtbot.waitUntil(lambda: not panel.job.running, timeout=seconds * 1000)
 
 
@@ -143,15 +143,15 @@ def test_from_a_folder_to_a_better_model_that_is_used(dock, qtbot, creatures, mo
 
 @pytest.mark.slow
 def test_stopped_it_goes_on_from_the_last_whole_pass(dock, qtbot, creatures, monkeypatch):
-    panel = begin(dock, monkeypatch, creatures, passes=3)
-    qtbot.waitUntil(lambda: len(panel.job.passes) == 1, timeout=900_000)
+    panel = begin(dock, monkeypatch, creatures, passes=2)
+    qtbot.waitUntil(lambda: len(panel.job.passes) == 1, timeout=500_000)
     panel.begin.click()
     ended(panel, qtbot, 10)
     assert "press Fine-tune again to go on" in panel.state.text()
     first = panel.job.passes[0]
     panel.begin.click()
     ended(panel, qtbot)
-    assert len(panel.job.passes) == 3
+    assert len(panel.job.passes) == 2
     assert panel.job.passes[0] == pytest.approx(first, nan_ok=True)
     assert "of 8 pictures that neither had learnt from" in panel.state.text()
 
@@ -178,7 +178,7 @@ def test_accepted_objects_of_a_picture_are_examples(viewer, engine, qtbot, kept)
     panel.name.setText("discs")
     panel.epochs.setValue(1)
     panel.begin.click()
-    qtbot.waitUntil(lambda: bool(panel.job.passes), timeout=900_000)
+    qtbot.waitUntil(lambda: bool(panel.job.passes), timeout=500_000)
     written = sorted(path.parent.name for path in (kept / "discs" / "examples").glob("*/*.png"))
     assert written == ["green"] * 6 + ["red"] * 6
     dock.dispose()
