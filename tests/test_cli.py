@@ -246,7 +246,6 @@ def test_wrong_usage_is_said_in_a_sentence_before_any_work(call, picture, tmp_pa
 
 def test_missing_options_are_usage_errors(call, picture, tmp_path):
     for words in (
-        [picture, "--out", tmp_path / "o"],
         [picture, "-p", "coin"],
         ["-p", "coin", "--out", tmp_path / "o"],
     ):
