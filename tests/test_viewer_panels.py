@@ -9,10 +9,12 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
+    QLabel,
     QLineEdit,
     QPushButton,
     QTableView,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 from superqt import QDoubleRangeSlider
@@ -20,6 +22,7 @@ from superqt import QDoubleRangeSlider
 from napari_slip.viewer import _memory
 from napari_slip.viewer._keys import KEYS
 from napari_slip.viewer._model_panel import OWN
+from napari_slip.viewer._section import Section
 
 pytest_plugins = ["_dock_fixtures"]
 
@@ -302,3 +305,27 @@ def test_areas_are_told_in_the_layers_units(viewer, engine, qtbot):
     assert dock.filters.rows["area"].ends.text().startswith("100 ")
     assert "m²" in dock.filters.rows["area"].ends.text()
     dock.dispose()
+
+
+def test_a_section_makes_room_for_what_comes_into_it_later(qtbot):
+    panel = QWidget()
+    column = QVBoxLayout(panel)
+    words, later = QLabel("some words that need several lines " * 4), QLabel("later")
+    words.setWordWrap(True)
+    column.addWidget(words)
+    column.addWidget(later)
+    later.hide()
+    section = Section("Model", panel, True)
+    below = QWidget()
+    around = QVBoxLayout(below)
+    around.addWidget(section)
+    around.addStretch(1)
+    qtbot.addWidget(below)
+    below.resize(260, 600)
+    below.show()
+    later.show()
+    qtbot.waitUntil(lambda: later.height() > 0 and words.height() >= words.heightForWidth(words.width()))
+    section.collapse(animate=False)
+    qtbot.waitUntil(lambda: section.content().height() == 0)
+    section.expand(animate=False)
+    qtbot.waitUntil(lambda: words.height() >= words.heightForWidth(words.width()))

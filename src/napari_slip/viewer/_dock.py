@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_slip.viewer._activity import Activity
 from napari_slip.viewer._chooser import LayerChooser
@@ -31,7 +30,8 @@ from napari_slip.viewer._keys_panel import KeysPanel
 from napari_slip.viewer._model_panel import ModelPanel
 from napari_slip.viewer._pointer import Pointer
 from napari_slip.viewer._prompt import PromptLine
-from napari_slip.viewer._qt import main_window, present, timer, tool_button
+from napari_slip.viewer._qt import main_window, timer, tool_button
+from napari_slip.viewer._section import Section
 from napari_slip.viewer._source_panel import SourcePanel
 from napari_slip.viewer._stack_panel import StackPanel
 from napari_slip.viewer._table import ResultTable
@@ -80,7 +80,7 @@ class SlipDock(QWidget):
         self.files = FilesPanel(desk)
         self.teach = TeachPanel(desk)
         self.keys = KeysPanel(desk.keys)
-        self.sections: dict[str, QCollapsible] = {}
+        self.sections: dict[str, Section] = {}
         self._shortcuts: dict[str, QShortcut] = {}
         self._pointer = Pointer(desk)
         self._window: QMainWindow | None = None
@@ -168,15 +168,8 @@ class SlipDock(QWidget):
         layout.addWidget(self.rule)
         layout.addWidget(scroll, 1)
 
-    def _section(self, title: str, panel: QWidget, is_open: bool) -> QCollapsible:
-        section = QCollapsible(title)
-        section.setDuration(0)
-        present(section.layout()).setContentsMargins(0, 0, 0, 4)
-        present(section.layout()).setSpacing(0)
-        section.addWidget(panel)
-        if is_open:
-            section.expand(animate=False)
-        self.sections[title] = section
+    def _section(self, title: str, panel: QWidget, is_open: bool) -> Section:
+        self.sections[title] = section = Section(title, panel, is_open)
         return section
 
     def _results_panel(self) -> QWidget:
