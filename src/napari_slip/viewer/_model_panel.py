@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QWidget,
@@ -20,7 +19,7 @@ from napari_slip import recommending
 from napari_slip.models import known_models
 from napari_slip.viewer._engine import ModelChoice
 from napari_slip.viewer._model_download import DownloadRow, missing
-from napari_slip.viewer._qt import timer, tool_button
+from napari_slip.viewer._qt import Words, timer, tool_button
 from napari_slip.viewer._runner import beside
 
 if TYPE_CHECKING:
@@ -56,8 +55,7 @@ class ModelPanel(QWidget):
         self.preset = QComboBox()
         self.preset.addItems([*known_models().presets, OWN])
         self.preset.setToolTip("A SAM and a CLIP that go together; annotations stay when it is changed.")
-        self.cost = QLabel()
-        self.cost.setWordWrap(True)
+        self.cost = Words()
         self.download = DownloadRow()
         self.kind = QComboBox()
         for name, title in recommending.KINDS.items():

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QMainWindow, QToolButton, QWidget
+from qtpy.QtWidgets import QLabel, QMainWindow, QToolButton, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qtpy.QtGui import QResizeEvent
 
 T = TypeVar("T")
 
@@ -37,6 +39,27 @@ def main_window(widget: QWidget) -> QMainWindow | None:
     while above is not None and not isinstance(above, QMainWindow):
         above = above.parent()
     return above
+
+
+class Words(QLabel):
+    """Lines that wrap, and never get less height than they need, as they do deep within a scrolled dock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+
+    def setText(self, text: str | None) -> None:
+        """Show a text."""
+        super().setText(text)
+        self._make_room()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Wrap anew."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        self.setMinimumHeight(self.heightForWidth(self.width()))
 
 
 def present(thing: T | None) -> T:
