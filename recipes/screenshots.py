@@ -221,7 +221,28 @@ def take_correct(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
     shoot(viewer, out, "dock-correct")
 
 
-PICTURES = {"correct": take_correct, "dock": take_dock, "tracks": take_tracks, "volume": take_volume}
+def take_keys(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
+    """Show the keys on the plugin's page of napari's preferences."""
+    from napari._qt.dialogs.preferences_dialog import PreferencesDialog
+    from qtpy.QtCore import Qt
+
+    dialog = PreferencesDialog(viewer.window._qt_window)
+    dialog.resize(900, 800)
+    dialog.show()
+    pages = dialog._list
+    pages.setCurrentRow(pages.row(pages.findItems("napari-slip", Qt.MatchFlag.MatchExactly)[0]))
+    rest(1)
+    dialog.grab().save(str(out / "dock-keys.png"))
+    dialog.close()
+
+
+PICTURES = {
+    "correct": take_correct,
+    "dock": take_dock,
+    "keys": take_keys,
+    "tracks": take_tracks,
+    "volume": take_volume,
+}
 """What is taken, each in a viewer of its own."""
 
 
