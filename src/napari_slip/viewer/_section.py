@@ -39,7 +39,7 @@ class Section(QCollapsible):
         if is_open:
             self.expand(animate=False)
 
-    def eventFilter(self, a0: QObject, a1: QEvent) -> bool:
+    def eventFilter(self, a0: QObject | None, a1: QEvent | None) -> bool:
         """Leave the height alone, which superqt holds at that of the moment."""
         return False
 
