@@ -102,11 +102,12 @@ class Runner(QObject):
         """Bar the result and stop the work at its next step; the dock is free at once or soon after."""
         if self._job is None:
             return
-        self._job.progress.cancel()
-        self._job.future.cancel()  # if it has not begun
-        self._ending, self._job, self._next = self._job.future, None, None
+        job, self._job, self._next = self._job, None, None
+        self._ending = job.future
         self._patience.start()
         self._enter("cancelling")
+        job.progress.cancel()
+        job.future.cancel()  # if it has not begun, which is told before this returns: so it comes last
 
     def dispose(self) -> None:
         """Stop for good."""
