@@ -11,6 +11,7 @@ from segment_anything import SamPredictor
 from skimage.draw import disk
 
 from napari_slip.errors import Cancelled, InputError
+from napari_slip.evaluation.metrics import iou_of_masks
 from napari_slip.models.sam import load_sam
 from napari_slip.progress import Progress
 from napari_slip.segmentation import SamSegmenter, Segmenter
@@ -260,6 +261,24 @@ def test_mini_makes_the_object_that_is_clicked(mini, shape, radius, spacing):
         refined = mini.refine(plane, points=np.array([[x, y]]))
         reached.append((refined.mask & mask).sum() / (refined.mask | mask).sum())
     assert np.median(reached) > 0.8
+
+
+def test_a_large_object_is_found_among_small_ones(mini):
+    """A disc of 300 pixels, larger than any that mini was trained on, and the small ones around it."""
+    rgb, labels = discs((512, 512), 12, 60)
+    rows, columns = np.ogrid[:512, :512]
+    large = (rows - 260) ** 2 + (columns - 250) ** 2 < 150**2
+    around = (rows - 260) ** 2 + (columns - 250) ** 2 < 175**2
+    labels[around] = 0
+    rgb[around] = 30
+    labels[large] = labels.max() + 1
+    rgb[large] = (200, 180, 60)
+    plane = mini.encode(rgb, Progress())
+    segments = mini.propose(plane, mini.proposals, Progress())
+    reached = iou_of_masks(labels, segments.masks).max(axis=1)
+    whole = np.bincount(labels.ravel())[1:] > 400
+    assert reached[-1] > 0.75
+    assert np.mean(reached[whole] > 0.6) > 0.9
 
 
 def test_tiny_objects_are_looked_at_more_closely(mini):

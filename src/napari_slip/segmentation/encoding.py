@@ -41,15 +41,26 @@ class Encoder:
         self.progress = progress
         self.exact = exact or not bfloat16_pays(network.device)
 
-    def __call__(self, rgb: NDArray[np.uint8], box: Box) -> Tile:
-        """Encode the window ``(x0, y0, x1, y1)``, far edges excluded, of a plane, (H, W, 3) uint8."""
+    def __call__(self, rgb: NDArray[np.uint8], box: Box, side: int | None = None) -> Tile:
+        """Encode a window of a plane.
+
+        Parameters
+        ----------
+        rgb : (H, W, 3) uint8 array
+            The plane.
+        box : (x0, y0, x1, y1)
+            The window, far edges excluded.
+        side : int, optional
+            Model pixels along the longer side of the window, for an encoder that takes fewer than all.
+        """
         x0, y0, x1, y1 = box
+        side = side or self.network.image_encoder.img_size
         # the resize of segment-anything, so that the same picture reaches the same weights
         window = np.ascontiguousarray(rgb[y0:y1, x0:x1])
-        scaled = ResizeLongestSide(self.network.image_encoder.img_size).apply_image(window)
+        scaled = ResizeLongestSide(side).apply_image(window)
         picture = torch.from_numpy(scaled).to(self.network.device).permute(2, 0, 1)
         with torch.autocast(self.network.device.type, torch.bfloat16, enabled=not self.exact):
-            embedding = self._run(self.network.preprocess(picture)[None])
+            embedding = self._run(self.network.preprocess(picture)[None, :, :side, :side])
         return Tile(embedding.float(), box, (scaled.shape[0], scaled.shape[1]))
 
     def unseen(self, box: Box) -> Tile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,12 @@ ENOUGH = 5
 FINEST = 4
 """Largest factor between the first look and the finest one."""
 
+AFAR = (2, 4)
+"""How many times coarser the last looks at the whole are, for objects that are too large otherwise."""
+
+TRUST = 0.75
+"""What a mask from afar counts for: a clump of good masks is taken apart, one of poor ones is an object."""
+
 AT_HAND = 64
 """Windows that are held encoded. A plane of more is looked at window by window, as masks are asked for."""
 
@@ -42,8 +49,8 @@ def encode_plane(
     """Run the image encoder over a plane.
 
     A model that predicts centres and sizes of objects looks again, twice as finely, where they are too small
-    for it. Of a plane of very many windows it looks at some, spread over the plane, to know; any other model
-    looks at none of them yet.
+    for it, and from afar, where some may be too large. Of a plane of very many windows it looks at some,
+    spread over the plane, to know; any other model looks at none of them yet.
 
     Parameters
     ----------
@@ -74,8 +81,12 @@ def encode_plane(
         progress("encode", len(chosen), len(boxes))
         known = {box: known[box] for box in chosen}
         tiles = tuple(known.get(box) or encoder.unseen(box) for box in boxes)
-        if zoom == FINEST or not (isinstance(network, MiniSam) and _tiny(network, tiles)):
+        if not isinstance(network, MiniSam):
             return EncodedPlane(rgb, tiles, encoder.exact)
+        if zoom == FINEST or not _tiny(network, tiles):
+            looks = (encoder(rgb, boxes[-1], side // times) for times in AFAR)
+            afar = tuple(replace(look, trust=TRUST) for look in looks)
+            return EncodedPlane(rgb, tiles, encoder.exact, afar)
         zoom *= 2
 
 

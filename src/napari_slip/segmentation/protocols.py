@@ -27,11 +27,14 @@ class Tile:
         The part of the plane, in pixels, far edges excluded.
     input_size : (height, width)
         Of that part after scaling, in model pixels; the rest of the square input is padding.
+    trust : float
+        What its masks count for against those of other tiles, 0..1.
     """
 
     embedding: Any
     box: tuple[int, int, int, int]
     input_size: tuple[int, int]
+    trust: float = 1.0
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -53,6 +56,8 @@ class EncodedPlane:
         `planes.AT_HAND` of them with an embedding.
     exact : bool
         Whether the encoder ran in float32.
+    afar : tuple of Tile
+        The whole plane at coarser scales than its tiles', for a model that is asked at centres of objects.
     closer : dict
         Windows that were encoded for clicks, by their boxes: around small objects, or of large planes.
     """
@@ -60,6 +65,7 @@ class EncodedPlane:
     rgb: NDArray[np.uint8]
     tiles: tuple[Tile, ...]
     exact: bool = True
+    afar: tuple[Tile, ...] = ()
     closer: dict[tuple[int, int, int, int], Tile] = field(default_factory=dict, compare=False)
 
     @property
@@ -71,7 +77,7 @@ class EncodedPlane:
     @property
     def scales(self) -> set[float]:
         """Model pixels per pixel of the plane at which it is looked at."""
-        return {tile.scale[0] for tile in self.tiles}
+        return {tile.scale[0] for tile in (*self.tiles, *self.afar)}
 
 
 @dataclass(frozen=True)

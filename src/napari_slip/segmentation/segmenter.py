@@ -137,8 +137,10 @@ class SamSegmenter:
         if settings.exact and not plane.exact:
             plane = encode_plane(self.network, plane.rgb, progress, exact=True)
         held = all(tile.embedding is not None for tile in plane.tiles)
-        found = (self._ask if held else self._walk)(plane, settings, progress)
         apart = asked_at_centres(self.network, settings)
+        if apart:
+            plane = replace(plane, tiles=plane.tiles + plane.afar)
+        found = (self._ask if held else self._walk)(plane, settings, progress)
         merged = merge(found, plane, settings, self.network.mask_threshold, apart=apart)
         return describe(merged.masks, plane.rgb, merged.predicted_iou, merged.stability_score, progress)
 
@@ -177,14 +179,16 @@ class SamSegmenter:
     def _here(self, plane: EncodedPlane) -> EncodedPlane:
         """Bring a plane to the device of the network, which may have changed since the plane was encoded."""
         device = self.network.device
-        elsewhere = [tile.embedding is not None and tile.embedding.device != device for tile in plane.tiles]
-        if not any(elsewhere):
-            return plane
-        tiles = (
-            replace(tile, embedding=tile.embedding.to(device)) if away else tile
-            for tile, away in zip(plane.tiles, elsewhere, strict=True)
-        )
-        return replace(plane, tiles=tuple(tiles))
+
+        def here(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
+            return tuple(
+                tile
+                if tile.embedding is None or tile.embedding.device == device
+                else replace(tile, embedding=tile.embedding.to(device))
+                for tile in tiles
+            )
+
+        return replace(plane, tiles=here(plane.tiles), afar=here(plane.afar))
 
     def _sparing(self, work: Callable[[], T]) -> T:
         return sparing(self.network, self.name, work)

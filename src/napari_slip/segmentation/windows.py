@@ -94,7 +94,7 @@ class Windows:
         rows, logits, score, corners = rows[good], logits[good], score[good], corners[good]
         cut = fills_window(self.tile, logits, corners, self.judge.threshold)
         kept = ~cut
-        rank = score[kept] * centres.scores[rows[kept]].sqrt()
+        rank = score[kept] * centres.scores[rows[kept]].sqrt() * self.tile.trust
         judged = self.judge(logits[kept], score[kept], corners[kept] * PER_CELL, rank)
         return judged, rows[cut]
 
