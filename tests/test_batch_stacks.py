@@ -21,6 +21,7 @@ from PIL import Image
 
 from napari_slip.atomic import UNFINISHED
 from napari_slip.batch import find_sources, run_stacks
+from napari_slip.batch.parts import part_path, write_part
 from napari_slip.errors import Cancelled, InputError
 from napari_slip.io import LabelsWriter, read_ome_zarr
 from napari_slip.progress import Progress
@@ -292,3 +293,12 @@ def test_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path,
         left = content(out)
         # an unfinished file that its process never named lies beside the results and is none
         assert {name: left[name] for name in left if name in expected or not is_unfinished(name)} == expected
+
+
+def test_a_plane_that_comes_late_leaves_nothing_behind(tmp_path):
+    sources = find_sources([str(write_series(tmp_path / "a.tif", 3))])
+    run_stacks(sources, tmp_path / "out", FakeRecipe(), ORDERS)
+    before = content(tmp_path / "out")
+    parts = tmp_path / "out" / ".napari-slip" / "a"
+    write_part(part_path(parts, (1,)), "any", "a worker that was thought lost has done it again")
+    assert content(tmp_path / "out") == before

@@ -116,12 +116,14 @@ class Cluster:
                 progress.check()
                 try:
                     with self.client.as_current():  # which is nobody's default
-                        ready = wait(list(running), timeout=WAIT_S, return_when="FIRST_COMPLETED").done
+                        ready = list(wait(list(running), timeout=WAIT_S, return_when="FIRST_COMPLETED").done)
                 except (Waiting, TimeoutError):
                     continue
-                for future in ready:
-                    task = running.pop(future)
-                    yield task, _outcome(future, task)
+                while ready:
+                    # let go of one by one: what is still held is done again if its worker is lost
+                    task = running.pop(ready[-1])
+                    outcome = _outcome(ready.pop(), task)
+                    yield task, outcome
         finally:
             self.client.cancel(list(running))
 

@@ -16,7 +16,7 @@ import numpy as np
 import tifffile
 
 from napari_slip.atomic import replacing
-from napari_slip.batch.parts import part_path, read_part
+from napari_slip.batch.parts import done_path, part_path, read_part
 from napari_slip.errors import InputError
 from napari_slip.io import LabelsWriter
 from napari_slip.objects import draw_objects
@@ -117,7 +117,7 @@ def finish_image(image: Image, orders: Orders, out: Path, form: Form) -> list[st
         for name, content in (
             ("objects.csv", _csv(OBJECTS, _object_rows(image, links))),
             ("planes.csv", _csv(plane_columns(orders), _plane_rows(image, orders))),
-            ("done.json", json.dumps(done).encode()),
+            (done_path(image.parts).name, json.dumps(done).encode()),
         ):
             with replacing(image.parts / name) as unfinished:
                 unfinished.write_bytes(content)
@@ -145,7 +145,7 @@ def drop_parts(image: Image) -> None:
 def is_done(image: Image, out: Path, form: Form) -> bool:
     """Whether an image has been finished, by these orders and without errors."""
     try:
-        done = json.loads((image.parts / "done.json").read_bytes())
+        done = json.loads(done_path(image.parts).read_bytes())
     except (OSError, ValueError):
         return False
     there = labels_path(out, image.name, form).exists()

@@ -25,8 +25,19 @@ def part_path(folder: Path, index: Sequence[int]) -> Path:
     return folder / f"{'-'.join(map(str, index)) or 'plane'}.part"
 
 
+def done_path(folder: Path) -> Path:
+    """Return the file that says that an image is done; no part is wanted any more."""
+    return folder / "done.json"
+
+
 def write_part(path: Path, stamp: str, result: PlaneResult | str) -> None:
-    """Write what came of a plane: a result, or the sentence that says why there is none."""
+    """Write what came of a plane: a result, or the sentence that says why there is none.
+
+    A cluster that lost a worker may do a plane twice, the second time when its image is done already: that is
+    not written.
+    """
+    if done_path(path.parent).exists():
+        return
     about: dict[str, object] = {"stamp": stamp}
     arrays: dict[str, np.ndarray] = {}
     if isinstance(result, str):

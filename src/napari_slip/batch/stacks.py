@@ -19,7 +19,7 @@ from napari_slip.batch.finishing import (
     labels_path,
     plane_columns,
 )
-from napari_slip.batch.parts import part_path, read_part
+from napari_slip.batch.parts import done_path, part_path, read_part
 from napari_slip.batch.work import Task, describe_models, do_plane
 from napari_slip.errors import InputError, SlipError
 from napari_slip.io import (
@@ -158,6 +158,7 @@ def run_stacks(
         if is_done(image, out, form):
             drop_parts(image)  # the process may have ended while it was at this
         else:
+            done_path(image.parts).unlink(missing_ok=True)
             open_images[image.name] = image, source
     missing = {name: _missing(image, source) for name, (image, source) in open_images.items()}
     total = sum(1 for image, _ in images for _ in image.indices)
