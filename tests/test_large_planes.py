@@ -108,7 +108,7 @@ def test_a_click_looks_only_at_its_own_window(slip, medium, monkeypatch):
     for point, mask in zip(points, expected, strict=True):
         before = len(plane.closer)
         np.testing.assert_array_equal(slip.refine(plane, points=point[None]).mask, mask)
-        assert len(plane.closer) <= before + 1
+        assert len(plane.closer) <= before + 2  # and a closer one, should the object be smaller
 
 
 @pytest.mark.parametrize("shape", [(20_000, 20_000), (60_000, 100), (300, 90_000)])
