@@ -118,6 +118,8 @@ def shared_pixels(one: Object, other: Object) -> int:
 def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[np.uint32]:
     """Draw objects into one disjoint picture of labels, the smaller in front, without the rejected ones.
 
+    Of two equally large ones, such as one segment that two classes accept, the better score is in front.
+
     Parameters
     ----------
     objects : iterable of Object
@@ -131,9 +133,13 @@ def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[n
     """
     picture = np.zeros(shape, np.uint32)
     shown = [thing for thing in objects if thing.status != "rejected"]
-    for thing in sorted(shown, key=lambda thing: (-thing.area, thing.id)):
+    for thing in sorted(shown, key=_depth):
         picture[thing.window][thing.crop] = thing.label
     return picture
+
+
+def _depth(thing: Object) -> tuple[int, float, int]:
+    return -thing.area, 1.0 if thing.score is None else thing.score, thing.id
 
 
 def plane_steps(objects: Iterable[Object]) -> tuple[int, ...]:
