@@ -371,3 +371,12 @@ def test_a_hundred_steps_across_planes_are_taken_back_and_done_again():
         assert session.redo()
     for plane, picture in zip(planes, last, strict=True):
         np.testing.assert_array_equal(session.picture(plane), picture)
+
+
+@pytest.mark.parametrize("first", ["cell", "dust"])
+def test_of_one_mask_that_two_classes_accept_the_better_is_seen(first):
+    session, scores = Session(SHAPE), {"cell": 0.9, "dust": 0.6}
+    for name in sorted(scores, key=lambda name: name != first):
+        session.predict(match_of(name, [square(1, 1)], scores[name]))
+    (shown,) = set(session.picture()[square(1, 1)].tolist())
+    assert session.objects[shown].class_name == "cell"
