@@ -90,17 +90,11 @@ class Refined:
         On the plane.
     predicted_iou, stability_score : float
         SAM's own quality scores, 0..1.
-    logits : (h, w) float32 array, optional
-        What the mask was cut from, in the part of the plane that was decoded.
-    corner : (x, y)
-        Where that part begins on the plane.
     """
 
     mask: NDArray[np.bool_]
     predicted_iou: float
     stability_score: float
-    logits: NDArray[np.float32] | None = None
-    corner: tuple[int, int] = (0, 0)
 
 
 @runtime_checkable

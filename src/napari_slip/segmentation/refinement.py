@@ -24,7 +24,6 @@ from napari_slip.segmentation.windows import (
     size_at,
     window_sides,
 )
-from napari_slip.segments import mask_extent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,6 +105,28 @@ def _mask_prompt(network: Sam, mask: NDArray[np.bool_], tile: Tile) -> Tensor:
     return (small * 2 - 1) * SURE
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One mask of the decoder, in the part of the plane that was decoded.
+
+    Parameters
+    ----------
+    values : (h, w) Tensor
+        Logits.
+    mask : (h, w) bool array
+        Where they are above the model's threshold.
+    corner : (x, y)
+        Where that part begins on the plane.
+    predicted_iou : float
+        0..1.
+    """
+
+    values: Tensor
+    mask: NDArray[np.bool_]
+    corner: tuple[int, int]
+    predicted_iou: float
+
+
 class Refiner:
     """Makes single masks on an encoded plane.
 
@@ -128,14 +149,14 @@ class Refiner:
         several = len(clicks.points) == 1 and clicks.box is None and clicks.mask is None
         if not isinstance(self.network, MiniSam):
             part, iou = self._decode(tile, Prompt.of(self.network, clicks, tile), several)
-            return self._place(part, iou, tile)
-        answers: list[Refined] = []
+            return self._place(self._answer(part, iou, tile))
+        answers: list[Answer] = []
         for look in self._looks(self.network, clicks, tile):
             parts = _decode_window(self.network, look, Prompt.of(self.network, clicks, look), several)
-            answers += [self._place(part, iou, look) for part, iou in parts]
+            answers += [self._answer(part, iou, look) for part, iou in parts]
         if len(answers) == 1:
-            return answers[0]
-        return max(answers, key=lambda answer: _fitting(answer, clicks))
+            return self._place(answers[0])
+        return self._place(max(answers, key=lambda answer: _fitting(answer, clicks, self.plane.shape)))
 
     def _decode(self, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
         network = self.network
@@ -172,22 +193,24 @@ class Refiner:
         points = torch.from_numpy((clicks.points - np.array(tile.box[:2], np.float32)) * scale)
         size = size_at(network, tile, points[0]) / float(scale.min())
         side = network.image_encoder.img_size
-        closer = self._closer(network, clicks, side * size / GOOD) if size * scale.min() < SMALL else None
+        closer = self._closer(clicks, side * size / GOOD) if size * scale.min() < SMALL else None
         first = closer or tile
-        second = self._closer(network, clicks, side * size * OVERRATED / GOOD)
+        second = self._closer(clicks, side * size * OVERRATED / GOOD)
         if second is None or second.scale[0] < first.scale[0] * OTHER < second.scale[0] * OTHER**2:
-            return [first]
-        return [first, second]
+            wanted = [first]
+        else:
+            wanted = [first, second]
+        return [look if look is tile else self._kept(look.box) for look in wanted]
 
-    def _closer(self, network: MiniSam, clicks: Clicks, side: float) -> Tile | None:
-        """Encode a window around the first click; None if the other clicks lie too far away for it."""
+    def _closer(self, clicks: Clicks, side: float) -> Tile | None:
+        """Return a window around the first click, unseen; None if other clicks lie too far away for it."""
         middle, (height, width) = clicks.points[0], self.plane.shape
         x0, y0 = np.floor((middle - side / 2).clip(0)).astype(int).tolist()
         x1, y1 = np.ceil((middle + side / 2).clip(max=(width, height))).astype(int).tolist()
         extent = clicks.extent
         if extent[0] < x0 or extent[1] < y0 or extent[2] > x1 or extent[3] > y1:
             return None
-        return self._kept((x0, y0, x1, y1))
+        return Encoder(self.network, Progress()).unseen((x0, y0, x1, y1))
 
     def _kept(self, box: Box) -> Tile:
         """Return a window that is kept for clicks, or encode it now."""
@@ -201,17 +224,20 @@ class Refiner:
     def _encode(self, box: Box) -> Tile:
         return Encoder(self.network, Progress())(self.plane.rgb, box)
 
-    def _place(self, part: Part, iou: float, tile: Tile) -> Refined:
+    def _answer(self, part: Part, iou: float, tile: Tile) -> Answer:
         logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size
         values, (x, y) = Resampler.of(tile, logits, side).resample(part)
+        mask = (values > self.network.mask_threshold).cpu().numpy()
+        return Answer(values, mask, (x + tile.box[0], y + tile.box[1]), min(max(iou, 0.0), 1.0))
+
+    def _place(self, answer: Answer) -> Refined:
         threshold = self.network.mask_threshold
-        union = count_above(values, threshold - 1)
-        stability = count_above(values, threshold + 1) / union if union else 0.0
+        union = count_above(answer.values, threshold - 1)
+        stability = count_above(answer.values, threshold + 1) / union if union else 0.0
         whole = np.zeros(self.plane.shape, bool)
-        x, y = x + tile.box[0], y + tile.box[1]
-        levels = (values - threshold).float().cpu().numpy()
-        whole[y : y + values.shape[0], x : x + values.shape[1]] = levels > 0
-        return Refined(whole, min(max(iou, 0.0), 1.0), stability, levels, (x, y))
+        (x, y), (height, width) = answer.corner, answer.mask.shape
+        whole[y : y + height, x : x + width] = answer.mask
+        return Refined(whole, answer.predicted_iou, stability)
 
 
 def _decode_window(network: MiniSam, tile: Tile, prompt: Prompt, several: bool) -> list[tuple[Part, float]]:
@@ -239,16 +265,19 @@ def _best(iou: Tensor, several: bool) -> int:
     return 1 + int(iou[1:].argmax()) if several else 0
 
 
-def _fitting(answer: Refined, clicks: Clicks) -> float:
+def _fitting(answer: Answer, clicks: Clicks, shape: tuple[int, int]) -> float:
     """Return how well an answer fits clicks: how many it keeps, how good it is, how central the first is."""
-    height, width = answer.mask.shape
-    rows = [(min(int(y), height - 1), min(int(x), width - 1)) for x, y in clicks.points]
-    kept = sum(bool(answer.mask[at]) == bool(sign) for at, sign in zip(rows, clicks.labels, strict=True))
-    x0, y0, x1, y1 = mask_extent(answer.mask)
-    (y, x), within = rows[0], answer.mask[y0:y1, x0:x1]
-    at = y - y0, x - x0
-    middle = 1.0
+    places = [_within(answer, min(int(x), shape[1] - 1), min(int(y), shape[0] - 1)) for x, y in clicks.points]
+    hits = [at is not None and bool(answer.mask[at]) for at in places]
+    kept = sum(hit == bool(sign) for hit, sign in zip(hits, clicks.labels, strict=True))
+    middle, first = 1.0, places[0]
     if clicks.labels[0]:
-        hit = bool(answer.mask[y, x])
-        middle = centredness(region_at(within, at), at) if hit else 0.0
+        middle = centredness(region_at(answer.mask, first), first) if first is not None and hits[0] else 0.0
     return kept + 0.999 * answer.predicted_iou * middle
+
+
+def _within(answer: Answer, x: int, y: int) -> tuple[int, int] | None:
+    """Return (row, column) of a pixel of the plane in an answer; None if it lies beside."""
+    row, column = y - answer.corner[1], x - answer.corner[0]
+    height, width = answer.mask.shape
+    return (row, column) if 0 <= row < height and 0 <= column < width else None
