@@ -142,6 +142,20 @@ def test_equal_names_get_numbers(tmp_path):
     assert [s.name for s in find_sources([f"{tmp_path}/*/a.png"])] == ["a", "a-2"]
 
 
+def test_names_of_a_list_stay_in_the_folder_of_the_results(tmp_path):
+    Image.fromarray(spots()).save(tmp_path / "a.png")
+    Image.fromarray(spots(level=250)).save(tmp_path / "b.png")
+    Image.fromarray(spots(level=240)).save(tmp_path / "c.png")
+    rows = f"a.png,plate1/A01\nb.png,{tmp_path / 'elsewhere'}\nc.png,..\n"
+    (tmp_path / "list.csv").write_text("path,name\n" + rows)
+    before = set(tmp_path.iterdir())
+    report = run([tmp_path / "list.csv"], tmp_path / "out")
+    assert (report.planes, report.failures) == (3, [])
+    assert set(tmp_path.iterdir()) == before | {tmp_path / "out"}
+    names = {path.name for path in (tmp_path / "out").glob("*.ome.zarr")}
+    assert len(names) == 3 and {"plate1_A01.ome.zarr", "image.ome.zarr"} < names
+
+
 @pytest.mark.parametrize(
     ("named", "sentence"),
     [

@@ -301,9 +301,42 @@ def test_the_commands_say_in_a_sentence_what_is_wrong(call, tmp_path):
     wrong = call("export", tmp_path / "a.slip", "--to", " , ")
     assert wrong.exit_code == 2 and "names no kind of file" in one_sentence(wrong.stderr)
     wrong = call("import", tmp_path / "a.slip")
-    assert wrong.exit_code == 2 and "written over itself" in one_sentence(wrong.stderr)
+    assert wrong.exit_code == 2 and "a.slip is there already" in one_sentence(wrong.stderr)
     wrong = call("export", tmp_path / "b.slip")
     assert wrong.exit_code == 2 and "does not exist" in one_sentence(wrong.stderr)
+
+
+def test_names_with_dots_do_not_fall_together_and_no_work_is_replaced(call, tmp_path):
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:9, 3:9] = 1
+    for well in ("A01", "A02"):
+        tifffile.imwrite(tmp_path / f"plate1.{well}.tif", labels)
+        done = call("import", tmp_path / f"plate1.{well}.tif")
+        assert done.exit_code == 0, done.output
+        assert f"plate1.{well}.slip: 1 object" in done.stdout
+        done = call("export", tmp_path / f"plate1.{well}.slip", "--to", "coco,labels", "-o", tmp_path / "out")
+        assert done.exit_code == 0, done.output
+    ends = (".coco.json", ".labels.tif")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"plate1.{well}{end}" for well in ("A01", "A02") for end in ends
+    }
+    before = (tmp_path / "plate1.A01.slip").read_bytes()
+    for end in ends:
+        copy = (tmp_path / "out" / f"plate1.A01{end}").rename(tmp_path / f"plate1.A01{end}")
+        wrong = call("import", copy)
+        assert wrong.exit_code == 2
+        assert "plate1.A01.slip is there already and may hold work" in one_sentence(wrong.stderr)
+    assert (tmp_path / "plate1.A01.slip").read_bytes() == before
+
+
+def test_import_says_where_the_session_lies(call, tmp_path):
+    labels = np.zeros((3, *SHAPE), np.uint8)
+    labels[0, 2:9, 3:9], labels[2, 2:9, 3:9], labels[2, 12:20, 12:30] = 1, 2, 3
+    tifffile.imwrite(tmp_path / "a.tif", labels, photometric="minisblack")
+    done = call("import", tmp_path / "a.tif", "--class", "nucleus", "--out", tmp_path / "x.json")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == f"{tmp_path / 'x.json.slip'}: 3 nucleus"  # of all planes together
+    assert len(Session.load(tmp_path / "x.json.slip").objects) == 3
 
 
 @settings(max_examples=25)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
-from napari_slip.io import PICTURES, is_ome_zarr
+from napari_slip.io import PICTURES, is_ome_zarr, picture_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,8 @@ def find_sources(named: Sequence[str | Path], channel_axis: int | None = None) -
     named : sequence of str or Path
         Files; folders, whose pictures and OME-Zarrs are taken, but not those of folders within; patterns such
         as ``"day1/*.tif"``, where ``**`` stands for folders within folders; and CSV files with a column
-        ``path`` and, if wanted, ``name`` and ``channel_axis``, whose paths begin where the list lies.
+        ``path`` and, if wanted, ``name`` and ``channel_axis``, whose paths begin where the list lies; of a name
+        what no file can be called becomes an underscore.
     channel_axis : int, optional
         For all that no list names one for.
 
@@ -126,12 +127,17 @@ def _listed(path: Path, channel_axis: int | None) -> Iterator[Source]:
             raise InputError(f"Line {number} of {path} has no path: name an image or take the line out.")
         image = path.parent / Path(row["path"].strip()).expanduser()
         source = _source(image, int(axis) if axis else channel_axis)
-        yield Source(source.path, (row.get("name") or "").strip() or source.name, source.channel_axis)
+        wanted = (row.get("name") or "").strip()
+        yield Source(source.path, _safe(wanted) if wanted else source.name, source.channel_axis)
 
 
 def _source(path: Path, channel_axis: int | None) -> Source:
-    name = re.sub(r"\.(ome\.)?(tiff?|zarr|png|jpe?g|bmp|gif|webp)$", "", path.name, flags=re.IGNORECASE)
-    return Source(Path(os.path.abspath(path)), re.sub(r"[^\w.+ -]", "_", name) or "image", channel_axis)
+    return Source(Path(os.path.abspath(path)), _safe(picture_name(path.name)), channel_axis)
+
+
+def _safe(name: str) -> str:
+    """Return a name that is one of a file, whatever the system, and leads to no other folder."""
+    return re.sub(r"[^\w.+ -]", "_", name).strip(" .") or "image"
 
 
 def _is_picture(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -47,7 +48,7 @@ def export(
         fail(f"--to names no kind of file: choose from {', '.join(io.KINDS)}.")
     with ExitStack() as files:
         stack = None if image is None else files.enter_context(io.open_stack(image)).stack
-        stem = (work if image is None else image).name.split(".")[0]
+        stem = io.work_name(work.name) if image is None else io.picture_name(image.name)
         written = io.export_session(
             session, out, stem, kinds, stack=stack, pixel_size=(pixel_size, pixel_size), unit=unit
         )
@@ -65,7 +66,7 @@ def import_(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The session. Default: beside it, ending in .slip."),
+        typer.Option("--out", "-o", metavar="FILE", help="The session, ending in .slip. Default: beside it."),
     ] = None,
     picture: Annotated[
         str | None,
@@ -83,9 +84,11 @@ def import_(
     session = io.import_session(work, picture=picture, class_name=class_name)
     if session.damage:
         say(session.damage)
-    target = out or work.with_name(work.name.split(".")[0] + ".slip")
-    if target.exists() and target.resolve() == work.resolve():
-        fail(f"{target} would be written over itself: name another file with --out.")
-    io.export_session(session, target.parent, target.stem, ["session"])
-    counted = ", ".join(f"{sum(counts.values())} {name}" for (name, _), counts in session.counts().items())
-    typer.echo(f"{target}: {counted or 'no objects'}")
+    target = out or work.with_name(io.work_name(work.name))
+    if target.suffix != ".slip":  # by which a session is known
+        target = target.with_name(target.name + ".slip")
+    if target.exists():
+        fail(f"{target} is there already and may hold work: name another file with --out, or take it away.")
+    io.write_as("session", target, session)
+    found = Counter(o.class_name for o in session.objects.values())
+    typer.echo(f"{target}: {', '.join(f'{n} {name}' for name, n in found.items()) or 'no objects'}")

@@ -6,6 +6,7 @@ from napari_slip.io.coco import read_coco, write_coco
 from napari_slip.io.exporting import KINDS, export_session, import_session, write_as
 from napari_slip.io.label_stacks import session_of
 from napari_slip.io.labels import pixel_hash, write_labels
+from napari_slip.io.naming import picture_name, work_name
 from napari_slip.io.ome_zarr import LabelsWriter, Scales, is_ome_zarr, read_ome_zarr
 from napari_slip.io.overlay import draw_overlay
 from napari_slip.io.provenance import (
@@ -47,6 +48,7 @@ __all__ = [
     "is_ome_zarr",
     "open_stack",
     "peek_steps",
+    "picture_name",
     "pixel_hash",
     "prepare_folder",
     "read_coco",
@@ -55,6 +57,7 @@ __all__ = [
     "read_provenance",
     "save_samples",
     "session_of",
+    "work_name",
     "write_as",
     "write_coco",
     "write_labels",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError, SlipError
-from napari_slip.io import export_session, import_session
+from napari_slip.io import export_session, import_session, picture_name
 from napari_slip.session import Session
 from napari_slip.stacks import Stack
 from napari_slip.viewer._source import layer_data
@@ -133,4 +133,4 @@ def stack_of(image: Image, place: Place) -> Stack:
 def stem_of(image: Image) -> str:
     """Return how the files of an image are called: as its own, or as the layer."""
     name = Path(image.source.path).name if image.source.path else image.name
-    return name.split(".")[0].replace("/", "_").replace("\\", "_") or "image"
+    return picture_name(name).replace("/", "_").replace("\\", "_") or "image"

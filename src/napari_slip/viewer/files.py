@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slip.io import import_session, session_of, write_as
+from napari_slip.io import import_session, session_of, work_name, write_as
 from napari_slip.objects import plane_steps
 from napari_slip.stacks import Stack
 from napari_slip.viewer._layers import OURS
@@ -67,7 +67,7 @@ def read_work(path: str | list[str]) -> list[LayerData]:
         "score": [np.nan if o is None or o.score is None else o.score for o in rows],
     }
     about = {
-        "name": file.name.split(".")[0],
+        "name": work_name(file.name),
         "features": features,
         "colormap": DirectLabelColormap(color_dict=shown),
     }
