@@ -23,6 +23,8 @@ class FakeRecipe:
 
     notes: str = ""
     delay: float = 0.0
+    clip_hash: str = "sha256:2"
+    wanted = "fake"
 
     def __call__(self, progress):
         import os
@@ -43,7 +45,7 @@ class FakeRecipe:
 
     def record(self, slip):
         return ModelRecord(
-            name="fake", sam=None, clip=None, device="cpu", sam_hash="sha256:1", clip_hash="sha256:2"
+            name="fake", sam=None, clip=None, device="cpu", sam_hash="sha256:1", clip_hash=self.clip_hash
         )
 
 

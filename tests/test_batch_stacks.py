@@ -20,8 +20,9 @@ from _series import ORDERS, FakeRecipe, moving, write_series
 from PIL import Image
 
 from napari_slip.atomic import UNFINISHED
-from napari_slip.batch import find_sources, run_stacks
+from napari_slip.batch import ModelRecipe, find_sources, run_stacks
 from napari_slip.batch.parts import part_path, write_part
+from napari_slip.batch.stacks import ThisProcess
 from napari_slip.errors import Cancelled, InputError
 from napari_slip.io import LabelsWriter, read_ome_zarr
 from napari_slip.progress import Progress
@@ -179,6 +180,7 @@ def test_broken_files_are_told_and_skipped(tmp_path):
     named = [tmp_path / name for name in ("text.png", "half.tif", "gone.tif", "whole.tif")]
     report = run(named, tmp_path / "out")
     assert len(report.failures) == 3
+    assert report.planes == 6  # of the one image that could be opened
     for name in ("text.png", "half.tif", "gone.tif"):
         assert sum(name in sentence for sentence in report.failures) == 1
     assert (tmp_path / "out" / "whole.ome.zarr").is_dir()
@@ -218,7 +220,16 @@ def test_a_folder_with_a_run_is_not_used_for_another(tmp_path):
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path):
-    named = [write_series(tmp_path / "a.tif")]
+    named = [str(write_series(tmp_path / "a.tif"))]
+    stop_after_three_planes(named, tmp_path / "out", RECIPE)
+    planned = []
+    run(named, tmp_path / "out", resume=True, planned=lambda *n: planned.append(n))
+    assert planned == [(6, 3)]
+    run(named, tmp_path / "whole")
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def stop_after_three_planes(named, out, recipe):
     progress, heard = Progress(), []
 
     def stop():
@@ -227,12 +238,61 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path):
             progress.cancel()
 
     with pytest.raises(Cancelled):
-        run(named, tmp_path / "out", progress=progress, heard=stop)
-    planned = []
-    run(named, tmp_path / "out", resume=True, planned=lambda *n: planned.append(n))
-    assert planned == [(6, 3)]
-    run(named, tmp_path / "whole")
-    assert content(tmp_path / "out") == content(tmp_path / "whole")
+        run_stacks(find_sources(named), out, recipe, ORDERS, progress=progress, heard=stop)
+
+
+def test_a_run_does_not_go_on_with_other_weights_of_the_same_name(tmp_path):
+    named = [str(write_series(tmp_path / "a.tif"))]
+    stop_after_three_planes(named, tmp_path / "out", RECIPE)
+    other = dataclasses.replace(RECIPE, clip_hash="sha256:3")
+    with pytest.raises(InputError, match=r"other weights of the CLIP model \(sha256:2 then, sha256:3 now\)"):
+        run_stacks(find_sources(named), tmp_path / "out", other, ORDERS, resume=True)
+    assert run(named, tmp_path / "out", resume=True).planes == 6
+
+
+class Spots(ModelRecipe):
+    """A preset by its words, spots and colours in truth."""
+
+    def __call__(self, progress):
+        return fake_slip()
+
+
+def test_a_run_goes_on_on_another_device(tmp_path):
+    named = [str(write_series(tmp_path / "a.tif"))]
+    stop_after_three_planes(named, tmp_path / "out", Spots(device="auto"))
+    here = Spots(device="cpu", store=False)
+    assert run_stacks(find_sources(named), tmp_path / "out", here, ORDERS, resume=True).planes == 6
+    with pytest.raises(InputError, match="begun with other texts, settings or models"):
+        run_stacks(find_sources(named), tmp_path / "out", Spots(name="fine"), ORDERS, resume=True)
+
+
+def test_a_class_may_have_a_comma_in_its_name(tmp_path):
+    orders = dataclasses.replace(ORDERS, prompts={"cell, dividing": ["red"], 'a "green" one': ["green"]})
+    sources = find_sources([str(write_series(tmp_path / "a.tif"))])
+    run_stacks(sources, tmp_path / "out", RECIPE, orders)
+    planes = pd.read_csv(tmp_path / "out" / "planes.csv")
+    assert planes["objects cell, dividing"].tolist() == planes['objects a "green" one'].tolist() == [1] * 6
+
+
+class LosesOne(ThisProcess):
+    """Loses every worker that does plane 2."""
+
+    def work(self, recipe, orders, tasks, progress):
+        for task in tasks:
+            if task.index == (2,):
+                yield task, "a.tif, plane (2,): every worker that did it was lost (killed)."
+            else:
+                yield from super().work(recipe, orders, [task], progress)
+
+
+def test_why_a_plane_was_lost_is_told(tmp_path):
+    named = [write_series(tmp_path / "a.tif")]
+    report = run(named, tmp_path / "out", workers=LosesOne())
+    assert report.failures == ["a.tif, plane (2,): every worker that did it was lost (killed)."]
+    assert report.planes == 5
+    planes = pd.read_csv(tmp_path / "out" / "planes.csv")
+    assert planes.loc[2, "error"] == report.failures[0]
+    assert run(named, tmp_path / "out", resume=True).failures == []
 
 
 def test_what_a_process_left_that_ended_while_it_tidied_up_goes(tmp_path):

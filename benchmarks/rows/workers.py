@@ -85,6 +85,8 @@ def _seconds(recipe: Recipe, planes: int, workers: int | None) -> float:
 class Nothing:
     """Models that find nothing, at once."""
 
+    wanted = "nothing"
+
     def __call__(self, progress: Progress) -> Any:
         """Load the models."""
         return Slip(_Blank(), Words())

@@ -75,7 +75,9 @@ class Image:
     def read(self, index: tuple[int, ...]) -> PlaneResult | str:
         """Read the part of a plane."""
         part = read_part(part_path(self.parts, index), self.stamp)
-        return "The part of this plane is gone: run again with --resume." if part is None else part
+        if part is None:
+            return f"What was found on plane {index} of {self.name} is gone: run again with --resume."
+        return part
 
 
 @dataclass

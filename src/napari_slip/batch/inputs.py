@@ -57,8 +57,8 @@ def find_sources(named: Sequence[str | Path], channel_axis: int | None = None) -
     named : sequence of str or Path
         Files; folders, whose pictures and OME-Zarrs are taken, but not those of folders within; patterns such
         as ``"day1/*.tif"``, where ``**`` stands for folders within folders; and CSV files with a column
-        ``path`` and, if wanted, ``name`` and ``channel_axis``, whose paths begin where the list lies; of a name
-        what no file can be called becomes an underscore.
+        ``path`` and, if wanted, ``name`` and ``channel_axis``, whose paths begin where the list lies. What no
+        file can be called becomes an underscore in a name.
     channel_axis : int, optional
         For all that no list names one for.
 

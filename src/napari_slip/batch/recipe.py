@@ -43,6 +43,11 @@ class ModelRecipe:
     head: str | None = None
     head_hash: str = ""
 
+    @property
+    def wanted(self) -> str:
+        """Which models, and how they look at segments; not where they run."""
+        return repr((self.name, self.sam, self.clip, self.crops, self.head, self.head_hash))
+
     def __call__(self, progress: Progress) -> Slip:
         """Load the models."""
         from napari_slip.loading import load

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import itertools
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +22,7 @@ from napari_slip.batch.finishing import (
     labels_path,
     plane_columns,
 )
-from napari_slip.batch.parts import done_path, part_path, read_part
+from napari_slip.batch.parts import done_path, part_path, read_part, write_part
 from napari_slip.batch.work import Task, describe_models, do_plane
 from napari_slip.errors import InputError, SlipError
 from napari_slip.io import (
@@ -33,7 +36,7 @@ from napari_slip.io import (
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from napari_slip.batch.finishing import Form
     from napari_slip.batch.inputs import Source
@@ -168,21 +171,27 @@ def run_stacks(
     tasks = (task for name in missing for task in missing[name])
     left = {name: {task.index for task in todo} for name, todo in missing.items()}
 
+    lost: list[str] = []
+
     def close(name: str) -> None:
-        report.failures += finish_image(open_images[name][0], orders, out, form)
+        lost.extend(finish_image(open_images[name][0], orders, out, form))
 
     for name in [name for name, todo in left.items() if not todo]:
         close(name)
     if any(left.values()):
         record, proposals = who.describe(recipe)
+        _same_models(story.get("models", {}), record, out)
         story |= {"models": asdict(record), "proposals": {**proposals, **orders.proposals}}
         _write_story(out, story)
-        for task, _ in who.work(recipe, orders, tasks, progress):
+        for task, why in who.work(recipe, orders, tasks, progress):
+            if why and read_part(task.part, task.stamp) is None:  # nobody was left to write it down
+                write_part(task.part, task.stamp, why)
             left[task.source.name].discard(task.index)
             if heard is not None:
                 heard()
             if not left[task.source.name]:
                 close(task.source.name)
+    report.failures += lost
     _join(out / "objects.csv", OBJECTS, [image.parts / "objects.csv" for image, _ in images])
     _join(out / "planes.csv", plane_columns(orders), [image.parts / "planes.csv" for image, _ in images])
     story["images"] = [
@@ -191,7 +200,7 @@ def run_stacks(
     ]
     story |= {"failures": report.failures, "complete": True}
     _write_story(out, story)
-    report.planes, report.images = total - len(report.failures), len(images)
+    report.planes, report.images = total - len(lost), len(images)
     return report
 
 
@@ -217,6 +226,17 @@ def _begin(out: Path, stamp: str, resume: bool) -> dict[str, Any]:
             "or choose another folder."
         )
     return dict(story)
+
+
+def _same_models(then: Mapping[str, Any], now: ModelRecord, out: Path) -> None:
+    """Refuse to go on with weights that are others by now, under whatever name."""
+    for what, key in (("SAM", "sam_hash"), ("CLIP", "clip_hash")):
+        before, after = then.get(key), getattr(now, key)
+        if before not in (None, after):
+            raise InputError(
+                f"The run in {out} was begun with other weights of the {what} model ({before[:15]} then, "
+                f"{after[:15]} now): put those back to go on, or choose another folder."
+            )
 
 
 def _plan(sources: Sequence[Source], out: Path, stamp: str, report: Report) -> list[tuple[Image, Source]]:
@@ -252,7 +272,7 @@ def _is_there(task: Task) -> bool:
 
 
 def _stamp(recipe: Recipe, orders: Orders, form: Form) -> str:
-    told = json.dumps([repr(recipe), _plain(orders), form], sort_keys=True)
+    told = json.dumps([recipe.wanted, _plain(orders), form], sort_keys=True)
     return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
 
 
@@ -271,12 +291,15 @@ def _plain(orders: Orders) -> dict[str, Any]:
 
 def _join(path: Path, columns: Sequence[str], tables: Iterable[Path]) -> None:
     """Put the tables of all images below one another."""
-    lines = [",".join(columns) + "\n"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
     for table in tables:
         if table.exists():
-            lines += table.read_text(encoding="utf-8").splitlines(keepends=True)[1:]
+            with table.open(encoding="utf-8", newline="") as file:
+                writer.writerows(itertools.islice(csv.reader(file), 1, None))
     with replacing(path) as unfinished:
-        unfinished.write_bytes("".join(lines).encode())
+        unfinished.write_bytes(text.getvalue().encode())
 
 
 def _write_story(out: Path, story: dict[str, Any]) -> None:

@@ -29,6 +29,10 @@ _log = logging.getLogger(__name__)
 class Recipe(Protocol):
     """How a process comes by its models; hashable, and small enough to be sent to workers."""
 
+    @property
+    def wanted(self) -> str:
+        """Which models, and how they look at segments; not where they run."""
+
     def __call__(self, progress: Progress) -> Slip:
         """Load the models."""
 

@@ -9,7 +9,7 @@ _WORK = re.compile(r"(\.coco)?\.json$|\.labels\.tif$|\.slip$|\.npz$", re.IGNOREC
 
 
 def picture_name(file: str) -> str:
-    """Return a picture's name without its ending; other dots stay: ``plate1.A01`` of ``plate1.A01.ome.tif``."""
+    """Return a picture's name without its ending: ``plate1.A01`` of ``plate1.A01.ome.tif``."""
     return _PICTURE.sub("", file) or file
 
 
