@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+HIGHEST = 2**31 - 1
+"""Id up to which there is room for more in a picture of labels; the crowds of COCO have higher ones."""
 
 OURS = "napari_slip"
 """Key of what only this project writes and reads; others pass over it."""
@@ -120,14 +124,21 @@ def _session(content: dict[str, Any], path: Path, picture: str | None) -> Sessio
     classes = tuple(_class(one, n) for n, one in enumerate(content["categories"]))
     by_id = {one["id"]: each.name for one, each in zip(content["categories"], classes, strict=True)}
     ours = content.get(OURS, {})
-    objects: dict[int, Object] = {}
-    for one in (*content["annotations"], *ours.get("rejected", ())):
-        if one["image_id"] in planes and (thing := _object(one, shape, by_id, planes, path)) is not None:
-            objects[thing.id] = thing
-    state = State(ClassList(classes), dict(sorted(objects.items())))
+    entries = (*content["annotations"], *ours.get("rejected", ()))
+    found = [_object(one, shape, by_id, planes, path) for one in entries if one["image_id"] in planes]
+    objects = _numbered([o for o in found if o is not None])
+    state = State(ClassList(classes), {o.id: o for o in sorted(objects, key=lambda o: o.id)})
     return Session.of(
         Contents(shape, state, int(ours.get("next_id", 1)), settings=dict(ours.get("settings", {})))
     )
+
+
+def _numbered(objects: list[Object]) -> list[Object]:
+    """Give other numbers to objects whose file has numbers that cannot be the labels of a picture."""
+    ids = {o.id for o in objects}
+    if not objects or (len(ids) == len(objects) and min(ids) >= 1 and max(ids) <= HIGHEST):
+        return objects
+    return [replace(o, id=n, track=None) for n, o in enumerate(objects, 1)]
 
 
 def _annotation(
