@@ -14,7 +14,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from napari_slip.errors import InputError
-from napari_slip.io import KINDS, export_session, import_session
+from napari_slip.io import KINDS, export_session, import_session, read_ome_zarr
 from napari_slip.objects import Pointing
 from napari_slip.session import Edit, Session, editing
 from napari_slip.stacks import Stack
@@ -171,16 +171,86 @@ def test_coco_of_other_programs_is_read(tmp_path):
         import_session(path)
 
 
-def test_imagej_finds_labels_planes_and_classes(tmp_path):
+def coco_of_squares(path, ids):
+    """Squares beside one another on one picture, with these ids."""
+    annotations = [
+        {"id": i, "image_id": 0, "category_id": 0, "bbox": [4 * n, 2, 3, 3], "iscrowd": 0}
+        for n, i in enumerate(ids)
+    ]
+    picture = {"id": 0, "file_name": "a.png", "height": 24, "width": 32}
+    content = {"images": [picture], "categories": [{"id": 0, "name": "nut"}], "annotations": annotations}
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    "ids", [(0, 1, 2), (7, 7, 8), (1, 2, 900100259690), (3, 9, 4)], ids=["from 0", "twice", "crowd", "good"]
+)
+def test_no_object_of_a_coco_file_is_lost_whatever_its_id(tmp_path, ids):
+    coco_of_squares(tmp_path / "a.json", ids)
+    session = import_session(tmp_path / "a.json")
+    assert list(session.objects) == ([3, 4, 9] if ids == (3, 9, 4) else [1, 2, 3])
+    assert len(np.unique(session.picture())) == 4
+    assert sorted(o.origin for o in session.objects.values()) == [(0, 2), (4, 2), (8, 2)]
+
+
+def two_cells(planes):
     session = Session(SHAPE)
-    session.adopt(rectangle(2, 2, 5, 5).astype(int), (0,), "cell")
-    session.adopt(rectangle(9, 9, 5, 5).astype(int), (2,), "dirt")
-    path = export_session(session, tmp_path, "a", ["labels"], stack=Stack.of(np.zeros((4, *SHAPE))))["labels"]
-    with tifffile.TiffFile(path) as file:
+    for n, plane in enumerate(planes):
+        session.adopt(rectangle(2 + 7 * n, 2 + 7 * n, 5, 5).astype(int), plane, ["cell", "dirt"][n])
+    return session
+
+
+@pytest.mark.parametrize(
+    ("axes", "told"), [("tyx", {"frames": 4}), ("zyx", {"slices": 4}), (None, {"frames": 4})]
+)
+def test_imagej_finds_labels_planes_and_classes(tmp_path, axes, told):
+    session = two_cells([(0,), (2,)])
+    stack = Stack.of(np.zeros((4, *SHAPE)), axes)
+    paths = export_session(
+        session, tmp_path, "a", ["labels", "zarr"], stack=stack, pixel_size=(0.5, 0.25), unit="um"
+    )
+    with tifffile.TiffFile(paths["labels"]) as file:
         assert file.is_imagej
-        assert file.series[0].axes == "ZYX" and file.series[0].shape == (4, *SHAPE)
+        assert file.imagej_metadata.items() >= {**told, "unit": "um"}.items()
+        assert file.series[0].axes == (axes or "tyx").upper() and file.series[0].shape == (4, *SHAPE)
+        assert [file.pages[0].tags[name].value[0] for name in ("XResolution", "YResolution")] == [4, 2]
         assert "dirt" in file.imagej_metadata["Info"]
         assert file.asarray()[2, 10, 10] == 2 and not file.asarray()[[1, 3]].any()
+    assert read_ome_zarr(paths["zarr"], "labels/objects").axes == (axes or "tyx")
+
+
+@pytest.mark.parametrize("axes", ["ztyx", "tzayx", "ayx"])
+def test_planes_along_axes_that_imagej_does_not_know_come_back(tmp_path, axes):
+    steps = (2, 3, 2)[: len(axes) - 2]
+    session = two_cells([(0,) * len(steps), tuple(n - 1 for n in steps)])
+    stack = Stack.of(np.zeros((*steps, *SHAPE)), axes)
+    path = export_session(session, tmp_path, "a", ["labels"], stack=stack)["labels"]
+    with tifffile.TiffFile(path) as file:
+        assert (file.series[0].axes, file.series[0].shape) == (axes.upper(), (*steps, *SHAPE))
+    same_picture(session, import_session(path))
+
+
+def test_a_session_of_other_planes_than_the_picture_is_refused(tmp_path):
+    single, series = two_cells([(), ()]), two_cells([(0,), (4,)])
+    with pytest.raises(InputError, match=r"objects on a single plane, but the picture has 4 plane\(s\)"):
+        export_session(single, tmp_path, "a", ["labels"], stack=Stack.of(np.zeros((4, *SHAPE))))
+    with pytest.raises(InputError, match=r"objects on plane \(0,\), but the picture has one plane\(s\)"):
+        export_session(series, tmp_path, "a", ["labels"], stack=Stack.of(np.zeros(SHAPE)))
+    with pytest.raises(InputError, match=r"objects on plane \(4,\), but the picture has 4 plane\(s\)"):
+        export_session(series, tmp_path, "a", ["zarr"], stack=Stack.of(np.zeros((4, *SHAPE))))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("colours", [3, 4])
+def test_a_picture_in_colours_is_no_labels(tmp_path, ending, colours):
+    picture = np.full((*SHAPE, colours), 9, np.uint8)
+    if ending == "png":
+        Image.fromarray(picture).save(tmp_path / "a.png")
+    else:
+        tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb")
+    with pytest.raises(InputError, match=rf"picture in colours \({colours} values for each pixel\)"):
+        import_session(tmp_path / f"a.{ending}")
 
 
 def test_ome_zarr_reads_the_labels_it_was_given(tmp_path):
@@ -193,6 +263,7 @@ def test_ome_zarr_reads_the_labels_it_was_given(tmp_path):
     nodes = list(Reader(parse_url(path / "labels" / "objects"))())
     np.testing.assert_array_equal(np.asarray(nodes[0].data[0]), session.picture())
     assert nodes[0].metadata["properties"][large]["class"] == "cell"
+    assert "source" not in read_ome_zarr(path, "labels/objects").attributes["image-label"]  # there is none
     export_session(session, tmp_path, "a", ["zarr"])  # ours gives way to ours
     (path / "0").mkdir()
     with pytest.raises(InputError, match="holds more than labels"):
@@ -287,6 +358,11 @@ def test_the_commands_import_labels_of_another_program_and_export_them(call, tmp
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"cells" + end for end in KINDS.values()}
     table = pd.read_csv(tmp_path / "out" / "cells.objects.csv")
     assert table["area_um2"].tolist() == [42 / 16, 144 / 16]
+    labels = read_ome_zarr(tmp_path / "out" / "cells.ome.zarr", "labels/objects")
+    assert labels.scale == (0.25, 0.25)
+    assert {axis["unit"] for axis in labels.attributes["multiscales"][0]["axes"]} == {"micrometer"}
+    (picture,) = json.loads((tmp_path / "out" / "cells.coco.json").read_text())["images"]
+    assert picture["file_name"] == "cells.png"
     story = json.loads((tmp_path / "out" / "cells.export.json").read_text())
     assert story["objects"] == [{"class": "nucleus", "plane": [], "accepted": 2}]
     assert len(story["files"]) == len(KINDS)
@@ -302,6 +378,11 @@ def test_the_commands_say_in_a_sentence_what_is_wrong(call, tmp_path):
     assert wrong.exit_code == 2 and "names no kind of file" in one_sentence(wrong.stderr)
     wrong = call("import", tmp_path / "a.slip")
     assert wrong.exit_code == 2 and "a.slip is there already" in one_sentence(wrong.stderr)
+    for alone in (("--pixel-size", 0.65), ("--unit", "um")):
+        wrong = call("export", tmp_path / "a.slip", *alone)
+        assert wrong.exit_code == 2 and "--pixel-size and --unit go together" in one_sentence(wrong.stderr)
+    wrong = call("export", tmp_path / "a.slip", "--unit", "um", "--pixel-size", 0)
+    assert wrong.exit_code == 2 and "a number above 0" in one_sentence(wrong.stderr)
     wrong = call("export", tmp_path / "b.slip")
     assert wrong.exit_code == 2 and "does not exist" in one_sentence(wrong.stderr)
 

@@ -13,6 +13,7 @@ from scipy import ndimage
 from napari_slip.io import export_session, import_session
 from napari_slip.session import Session
 from napari_slip.viewer import SlipDock
+from napari_slip.viewer._exchange import stack_of
 
 pytest_plugins = ["_dock_fixtures"]
 
@@ -95,7 +96,12 @@ def test_what_does_not_fit_ends_in_a_sentence(dock, qtbot, tmp_path, told):
 
 
 def test_a_stack_goes_out_and_in_with_its_planes(viewer, engine, qtbot, tmp_path):
-    layer = viewer.add_image(np.stack([np.zeros_like(blobs()), blobs(), blobs()]), name="series", rgb=True)
+    layer = viewer.add_image(
+        np.stack([np.zeros_like(blobs()), blobs(), blobs()]),
+        name="series",
+        rgb=True,
+        axis_labels=("z", "y", "x"),
+    )
     dock = SlipDock(viewer, engine)
     viewer.window.add_dock_widget(dock, name="SLIP")
     viewer.dims.set_point(0, 2)
@@ -104,6 +110,10 @@ def test_a_stack_goes_out_and_in_with_its_planes(viewer, engine, qtbot, tmp_path
     export(dock, tmp_path, qtbot, "labels", "zarr", "coco")
     labels = tifffile.imread(tmp_path / "series.labels.tif")
     assert labels.shape == (3, 96, 128) and labels[2, 20, 20] and not labels[:2].any()
+    with tifffile.TiffFile(tmp_path / "series.labels.tif") as file:
+        assert file.series[0].axes == "ZYX"
+    layer.axis_labels = ("-3", "-2", "-1")  # as napari has them where nobody has named them
+    assert stack_of(layer, dock.desk.sheet.place).step_axes == ("t",)
     for end in (".labels.tif", ".ome.zarr", ".coco.json"):
         (thing,) = import_session(tmp_path / f"series{end}").objects.values()
         assert thing.plane == (2,)

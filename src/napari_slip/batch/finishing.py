@@ -13,12 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import tifffile
 
 from napari_slip.atomic import replacing
 from napari_slip.batch.parts import done_path, part_path, read_part
 from napari_slip.errors import InputError
-from napari_slip.io import LabelsWriter
+from napari_slip.io import LabelsWriter, write_label_planes
 from napari_slip.objects import draw_objects
 from napari_slip.session import ClassList
 from napari_slip.stacks import Linker, PlaneResult
@@ -236,24 +235,18 @@ def _write_zarr(image: Image, links: _Links, orders: Orders, path: Path) -> None
     writer.finish(
         {number: colours[known["class"]] for number, known in links.properties.items()},
         links.properties.values(),
-        image="../../",
     )
 
 
 def _write_tiff(image: Image, links: _Links, orders: Orders, path: Path) -> None:
-    kind = np.uint16 if max(links.properties, default=0) < 2**16 else np.uint32
     shape = next(p.shape for index in image.indices if not isinstance(p := image.read(index), str))
     pictures = (_picture(image, links, index) for index in image.indices)
-    tifffile.imwrite(
+    write_label_planes(
         path,
-        (np.zeros(shape, kind) if drawn is None else drawn.astype(kind, copy=False) for drawn in pictures),
-        shape=(*image.steps.values(), *shape),
-        dtype=kind,
-        compression="zlib",
-        photometric="minisblack",
-        metadata={"axes": "".join(image.steps).upper() + "YX"},
-        software="napari-slip",
-        bigtiff=True,
+        (np.zeros(shape, np.uint32) if drawn is None else drawn for drawn in pictures),
+        image.steps,
+        shape,
+        max(links.properties, default=0),
     )
 
 

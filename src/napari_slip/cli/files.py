@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -34,23 +35,37 @@ def export(
             "--image", "-i", help="The picture: for intensities and crops, and its name for the files."
         ),
     ] = None,
-    pixel_size: Annotated[float, typer.Option("--pixel-size", help="Side of a pixel in the unit.")] = 1.0,
-    unit: Annotated[str, typer.Option("--unit", help="Of length, such as um.")] = "px",
+    pixel_size: Annotated[
+        float | None, typer.Option("--pixel-size", help="Side of a pixel in the unit of --unit.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="Of --pixel-size, such as um.")] = None,
 ) -> None:
     """Write what a session holds: COCO, labels, a table of measurements, crops by class, OME-Zarr."""
     from napari_slip import io
 
-    session = io.import_session(work)
-    if session.damage:
-        say(session.damage)
     kinds = [kind.strip() for kind in to.split(",") if kind.strip()]
     if not kinds:
         fail(f"--to names no kind of file: choose from {', '.join(io.KINDS)}.")
+    if (pixel_size is None) != (unit is None):
+        fail("--pixel-size and --unit go together: give both, such as --pixel-size 0.65 --unit um.")
+    if pixel_size is not None and not (0 < pixel_size < inf):
+        fail(f"--pixel-size is {pixel_size}, but the side of a pixel is a number above 0.")
+    side = pixel_size or 1.0
+    session = io.import_session(work)
+    if session.damage:
+        say(session.damage)
     with ExitStack() as files:
         stack = None if image is None else files.enter_context(io.open_stack(image)).stack
         stem = io.work_name(work.name) if image is None else io.picture_name(image.name)
         written = io.export_session(
-            session, out, stem, kinds, stack=stack, pixel_size=(pixel_size, pixel_size), unit=unit
+            session,
+            out,
+            stem,
+            kinds,
+            stack=stack,
+            picture="" if image is None else image.name,
+            pixel_size=(side, side),
+            unit=unit or "px",
         )
     for path in written.values():
         typer.echo(path)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from napari_slip.io.coco import read_coco, write_coco
-from napari_slip.io.exporting import KINDS, export_session, import_session, write_as
+from napari_slip.io.exporting import KINDS, check_planes, export_session, import_session, write_as
 from napari_slip.io.label_stacks import session_of
-from napari_slip.io.labels import pixel_hash, write_labels
+from napari_slip.io.labels import pixel_hash, write_label_planes, write_labels
 from napari_slip.io.naming import picture_name, work_name
-from napari_slip.io.ome_zarr import LabelsWriter, Scales, is_ome_zarr, read_ome_zarr
+from napari_slip.io.ome_zarr import UNITS, LabelsWriter, Scales, is_ome_zarr, read_ome_zarr
 from napari_slip.io.overlay import draw_overlay
 from napari_slip.io.provenance import (
     ImageRecord,
@@ -29,6 +29,7 @@ __all__ = [
     "PICTURES",
     "RESULTS",
     "SAMPLES",
+    "UNITS",
     "ImageRecord",
     "LabelsWriter",
     "ModelRecord",
@@ -38,6 +39,7 @@ __all__ = [
     "RunSettings",
     "Sample",
     "Scales",
+    "check_planes",
     "claim",
     "current_versions",
     "draw_overlay",
@@ -60,6 +62,7 @@ __all__ = [
     "work_name",
     "write_as",
     "write_coco",
+    "write_label_planes",
     "write_labels",
     "write_provenance",
     "write_results",

@@ -19,7 +19,7 @@ from napari_slip.io.whole import whole_file, whole_folder
 from napari_slip.objects import plane_steps
 from napari_slip.progress import Progress
 from napari_slip.session import Session
-from napari_slip.stacks import Stack
+from napari_slip.stacks import PLAIN_AXES, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +54,7 @@ def export_session(
     kinds: Iterable[str],
     *,
     stack: Stack | None = None,
+    picture: str = "",
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "px",
     run: Provenance | str = UNTOLD,
@@ -72,7 +73,9 @@ def export_session(
     kinds : iterable of str
         Keys of `KINDS`.
     stack : Stack, optional
-        The picture: intensities and crops come from it.
+        The picture: intensities and crops come from it, and the axes of what is written.
+    picture : str
+        Name of the picture's file, for COCO; `stem` if it is not known.
     pixel_size : (height, width)
         Of a pixel, in `unit`.
     unit : str
@@ -100,6 +103,8 @@ def export_session(
             f"The picture's planes are {stack.shape}, but the session's are {session.shape}: name the "
             "picture that it belongs to."
         )
+    if stack is not None:
+        check_planes(session, stack.steps, "The session", "the picture")
     paths = {kind: folder / f"{stem}{KINDS[kind]}" for kind in wanted}
     progress = progress or Progress()
     for n, (kind, path) in enumerate(paths.items()):
@@ -107,9 +112,43 @@ def export_session(
         if kind == "provenance":
             write_story(path, session, stem, paths, run)
         else:
-            write_as(kind, path, session, stack=stack, pixel_size=pixel_size, unit=unit, stem=stem)
+            write_as(
+                kind,
+                path,
+                session,
+                stack=stack,
+                picture=picture,
+                pixel_size=pixel_size,
+                unit=unit,
+                stem=stem,
+            )
     progress("export", len(paths), len(paths))
     return paths
+
+
+def check_planes(session: Session, steps: tuple[int, ...], whose: str, picture: str) -> None:
+    """Check that the objects of a session lie on planes that a picture has.
+
+    Parameters
+    ----------
+    session : Session
+        Whose objects they are.
+    steps : tuple of int
+        Planes along each axis of the picture; empty for a single one.
+    whose, picture : str
+        What the session came from, and the picture, for the sentence.
+
+    Raises
+    ------
+    InputError
+        If one does not.
+    """
+    for o in session.objects.values():
+        if len(o.plane) != len(steps) or any(at >= n for at, n in zip(o.plane, steps, strict=True)):
+            raise InputError(
+                f"{whose} has objects on {f'plane {o.plane}' if o.plane else 'a single plane'}, but "
+                f"{picture} has {'x'.join(map(str, steps)) or 'one'} plane(s): it belongs to another picture."
+            )
 
 
 def write_as(
@@ -118,6 +157,7 @@ def write_as(
     session: Session,
     *,
     stack: Stack | None = None,
+    picture: str = "",
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "px",
     stem: str = "image",
@@ -127,14 +167,14 @@ def write_as(
         with whole_file(path) as part:
             session.save(part)
     elif kind == "coco":
-        write_coco(path, session, stem)
+        write_coco(path, session, picture or stem)
     elif kind == "labels":
-        write_label_stack(path, session, None if stack is None else stack.steps)
+        write_label_stack(path, session, _steps(session, stack), pixel_size=pixel_size, unit=unit)
     elif kind == "table":
         read = None if stack is None else lambda plane: _channels_last(stack, plane)
         write_measurements(path, measure(session, read, pixel_size=pixel_size, unit=unit))
     elif kind == "zarr":
-        _write_zarr(path, session, stack)
+        _write_zarr(path, session, _steps(session, stack), pixel_size, unit)
     elif stack is None:
         raise InputError("Crops are cut from the picture: name it too.")
     else:
@@ -178,18 +218,24 @@ def _rgb(stack: Stack, plane: tuple[int, ...]) -> NDArray[np.uint8]:
     return to_rgb(stack.read(plane), channel_axis=stack.plane_channel_axis)
 
 
-def _write_zarr(path: Path, session: Session, stack: Stack | None) -> None:
+def _steps(session: Session, stack: Stack | None) -> dict[str, int]:
+    """Return letters and lengths of the axes along which planes lie; without a picture, as objects tell."""
+    if stack is not None:
+        return dict(zip(stack.step_axes, stack.steps, strict=True))
+    lengths = plane_steps(o for o in session.objects.values() if o.status != "rejected")
+    return dict(zip(PLAIN_AXES, lengths, strict=False))
+
+
+def _write_zarr(
+    path: Path, session: Session, steps: dict[str, int], pixel_size: tuple[float, float], unit: str
+) -> None:
     """Write labels as OME-Zarr; a folder that is there gives way only if it holds nothing but such labels."""
     if path.exists() and not _ours(path):
         raise InputError(f"{path} exists already and holds more than labels: choose another folder or name.")
     objects = [o for o in session.objects.values() if o.status != "rejected"]
-    lengths = plane_steps(objects)
-    depth = len(lengths)
-    steps = dict(zip("tz"[-depth:] if 0 < depth <= 2 else "abdefg"[:depth], lengths, strict=True))
-    if stack is not None:
-        steps = dict(zip(stack.step_axes, stack.steps, strict=True))
     with whole_folder(path) as part:
-        writer = LabelsWriter(part, LABELS, steps, session.shape)
+        scale = dict(zip("yx", pixel_size, strict=True))
+        writer = LabelsWriter(part, LABELS, steps, session.shape, scale, unit=unit)
         for plane in sorted({o.plane for o in objects}):
             writer.write(plane, session.picture(plane))
         colours = {c.name: tuple(int(c.colour[i : i + 2], 16) for i in (1, 3, 5)) for c in session.classes}

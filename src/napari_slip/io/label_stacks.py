@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from dataclasses import replace
@@ -12,9 +13,10 @@ import tifffile
 from PIL import Image
 
 from napari_slip.errors import InputError
+from napari_slip.io.labels import write_label_planes
 from napari_slip.io.reading import is_tiff
 from napari_slip.io.whole import whole_file
-from napari_slip.objects import objects_by_label, plane_steps
+from napari_slip.objects import objects_by_label
 from napari_slip.session import Contents, Session, State
 from napari_slip.stacks import Stack
 
@@ -29,7 +31,14 @@ if TYPE_CHECKING:
 KEY = "napari-slip objects"
 
 
-def write_label_stack(path: Path, session: Session, planes: tuple[int, ...] | None = None) -> None:
+def write_label_stack(
+    path: Path,
+    session: Session,
+    steps: Mapping[str, int],
+    *,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+    unit: str = "px",
+) -> None:
     """Write the labels of all planes, disjoint, the smaller object in front, without the rejected ones.
 
     Which class a label has stands in the file's info, where ImageJ shows it and `read_label_stack` finds it.
@@ -40,32 +49,29 @@ def write_label_stack(path: Path, session: Session, planes: tuple[int, ...] | No
         Ends in ``.tif``.
     session : Session
         What is drawn.
-    planes : tuple of int, optional
-        Lengths of the stack's axes; as far as there are objects if not given.
+    steps : mapping of str to int
+        Letters and lengths of the axes along which the planes lie, in the order of their indices.
+    pixel_size : (height, width)
+        Of a pixel, in `unit`.
+    unit : str
+        Of length; ImageJ hears of the pixels' size if it is not "px".
     """
     objects = [o for o in session.objects.values() if o.status != "rejected"]
-    lengths = planes or plane_steps(objects)
-    top = max((o.label for o in objects), default=0)
-    kind = np.uint16 if top < 2**16 else np.uint32
-    pictures = np.zeros((*lengths, *session.shape), kind)
-    for plane in sorted({o.plane for o in objects}):
-        pictures[plane] = session.picture(plane)
+    shape = (*steps.values(), *session.shape)
     classes = {str(o.label): [o.class_name, o.status] for o in objects}
     colours = {c.name: c.colour for c in session.classes}
-    info = json.dumps({KEY: classes, "colours": colours, "shape": pictures.shape})
-    axes = "QTZ"[3 - len(lengths) :] + "YX" if len(lengths) <= 3 else "Q" * len(lengths) + "YX"
     with whole_file(path) as part:
-        if kind is np.uint16 and len(lengths) <= 2:
-            tifffile.imwrite(part, pictures, imagej=True, metadata={"axes": axes, "Info": info})
-        else:
-            tifffile.imwrite(
-                part,
-                pictures,
-                compression="zlib",
-                photometric="minisblack",
-                metadata={"axes": axes, "Info": info},
-                software="napari-slip",
-            )
+        write_label_planes(
+            part,
+            map(session.picture, itertools.product(*map(range, steps.values()))),
+            steps,
+            session.shape,
+            max((o.label for o in objects), default=0),
+            info=json.dumps({KEY: classes, "colours": colours, "shape": shape}),
+            imagej=True,
+            pixel_size=None if unit == "px" else pixel_size,
+            unit=unit,
+        )
 
 
 def read_label_stack(path: Path, class_name: str = "object") -> Session:
@@ -83,7 +89,12 @@ def read_label_stack(path: Path, class_name: str = "object") -> Session:
     InputError
         If it cannot be read, or its values are no labels.
     """
-    labels = _read(path)
+    labels, colours = _read(path)
+    if colours > 1:
+        raise InputError(
+            f"{path} is a picture in colours ({colours} values for each pixel), which are no labels: "
+            "expected one number for each object, 0 for the background."
+        )
     if labels.ndim < 2 or not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
         raise InputError(
             f"{path} holds {labels.ndim}D {labels.dtype} values, which are no labels: expected a picture of "
@@ -140,12 +151,15 @@ def _numbered(things: list[tuple[int, str, Status, Object]]) -> list[Object]:
     return made
 
 
-def _read(path: Path) -> NDArray[Any]:
+def _read(path: Path) -> tuple[NDArray[Any], int]:
+    """Read a picture or a stack, and say how many values a pixel has."""
     try:
         if is_tiff(path):
-            return np.asarray(tifffile.imread(path))
+            with tifffile.TiffFile(path) as file:
+                colours = file.series[0].shape[-1] if file.series[0].axes.endswith("S") else 1
+                return np.asarray(file.asarray()), colours
         with Image.open(path) as picture:
-            return np.asarray(picture)
+            return np.asarray(picture), len(picture.getbands())
     except (OSError, ValueError, tifffile.TiffFileError) as error:
         raise InputError(f"{path} cannot be read as a label picture: expected TIFF or PNG.") from error
 

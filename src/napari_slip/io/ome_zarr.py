@@ -24,6 +24,9 @@ SMALLEST = 512
 
 _ORDER = "tczyx"
 
+UNITS = {"nm": "nanometer", "um": "micrometer", "mm": "millimeter", "cm": "centimeter", "m": "meter"}
+"""Short names of the units of length to those of NGFF."""
+
 
 def is_ome_zarr(path: Path) -> bool:
     """Whether a path is a folder that zarr has written."""
@@ -108,6 +111,8 @@ class LabelsWriter:
         Size of a pixel along each axis, by letter; 1 where none is given.
     dtype : type
         Of the labels.
+    unit : str
+        Of the size of the pixels in the planes, such as "um"; "px" or none if it is not known.
 
     Raises
     ------
@@ -123,10 +128,12 @@ class LabelsWriter:
         shape: tuple[int, int],
         scale: Mapping[str, float] | None = None,
         dtype: type = np.uint32,
+        unit: str = "",
     ) -> None:
         import zarr
 
         self.path, self.name = path, name
+        self._unit = "" if unit == "px" else UNITS.get(unit, unit)
         letters = list(steps)
         # NGFF wants the time first and the planes' axes last
         self._order = sorted(range(len(letters)), key=lambda i: (_ORDER + letters[i]).index(letters[i]))
@@ -164,7 +171,6 @@ class LabelsWriter:
         self,
         colours: Mapping[int, tuple[int, int, int, int]],
         properties: Iterable[Mapping[str, Any]] = (),
-        **source: str,
     ) -> None:
         """Write what the labels are.
 
@@ -174,8 +180,6 @@ class LabelsWriter:
             From a label to red, green, blue and opacity, 0..255.
         properties : iterable of mappings
             One for each label, with its ``label-value``.
-        **source : str
-            Where the labelled image is, such as ``image="../../"``.
         """
         with warnings.catch_warnings():  # of ome-zarr about itself
             warnings.simplefilter("ignore")
@@ -197,17 +201,20 @@ class LabelsWriter:
             }
             for level in range(len(self._levels))
         ]
+        axes: list[Any] = [
+            {"name": letter, "type": "space", "unit": self._unit} if self._unit and letter in "yx" else letter
+            for letter in self.axes
+        ]
         version = FormatV04()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            write_multiscales_metadata(self._group, datasets, fmt=version, axes=[*self.axes], name=self.name)
+            write_multiscales_metadata(self._group, datasets, fmt=version, axes=axes, name=self.name)
             write_label_metadata(
                 self._labels,
                 self.name,
                 colors=[{"label-value": label, "rgba": list(rgba)} for label, rgba in colours.items()],
                 properties=[dict(entry) for entry in properties],
                 fmt=version,
-                source=dict(source),
             )
 
 

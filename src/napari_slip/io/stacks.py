@@ -11,7 +11,7 @@ import tifffile
 from napari_slip.errors import InputError, SlipError
 from napari_slip.io.ome_zarr import is_ome_zarr, read_ome_zarr
 from napari_slip.io.reading import is_tiff, read_image
-from napari_slip.stacks import Stack
+from napari_slip.stacks import PLAIN_AXES, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ def _named(path: Path, data: object, axes: str, channel_axis: int | None) -> Sta
             )
         letters = ["q" if letter == "c" else letter for letter in letters]
         letters[channel_axis] = "c"
-    free = iter([letter for letter in "tzabdefghijklmn" if letter not in letters])
+    free = iter([letter for letter in PLAIN_AXES if letter not in letters])
     known: list[str] = []
     for letter in letters:
         known.append(letter if letter in "tczyxs" and letter not in known else next(free))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from napari_slip.stacks.linking import Linker, LinkEvent, Links, link_objects
-from napari_slip.stacks.planes import Stack, plane_key
+from napari_slip.stacks.planes import PLAIN_AXES, Stack, plane_key
 from napari_slip.stacks.results import PlaneResult
 from napari_slip.stacks.scanning import rank_planes, scan
 
 __all__ = [
+    "PLAIN_AXES",
     "LinkEvent",
     "Linker",
     "Links",

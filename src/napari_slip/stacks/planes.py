@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+PLAIN_AXES = "tzabdefghijklmn"
+"""How the axes along which planes lie are called where nobody has named them."""
+
+
 def plane_key(
     ndim: int, plane_axes: tuple[int, int], channel_axis: int | None, index: Sequence[int]
 ) -> tuple[int | slice, ...]:
@@ -159,4 +163,4 @@ def _plain_axes(ndim: int) -> tuple[str, ...]:
     """Name the axes of an array that nobody has named."""
     if ndim < 2:
         raise InputError(f"The array has {ndim} axes, but at least two are needed for a plane.")
-    return (*"tzabdefghijklmn"[: ndim - 2], "y", "x")
+    return (*PLAIN_AXES[: ndim - 2], "y", "x")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError, SlipError
-from napari_slip.io import export_session, import_session, picture_name
+from napari_slip.io import check_planes, export_session, import_session, picture_name
 from napari_slip.session import Session
-from napari_slip.stacks import Stack
+from napari_slip.stacks import PLAIN_AXES, Stack
 from napari_slip.viewer._source import layer_data
 from napari_slip.viewer._story import story_of
 
@@ -47,6 +47,7 @@ class Exchange:
         sheet.absorb()
         session = Session.of(sheet.workspace.session.contents())  # the work may go on meanwhile
         stack, stem = stack_of(sheet.image, sheet.place), stem_of(sheet.image)
+        file = _file_of(sheet.image)
         size, unit = sheet.pixel_size
         unit = unit.replace("\N{MICRO SIGN}", "u")  # as files have it
 
@@ -59,6 +60,7 @@ class Exchange:
                 stem,
                 wanted,
                 stack=stack,
+                picture=file,
                 pixel_size=size,
                 unit=unit,
                 run=story() if "provenance" in wanted else "",
@@ -102,23 +104,18 @@ def _story(sheet: Sheet, folder: Path) -> Callable[[], Provenance | str]:
 
 def _read(path: Path, sheet: Sheet) -> Session:
     try:  # of a file about several pictures, this one's objects
-        found = import_session(path, picture=Path(sheet.image.source.path or sheet.image.name).name)
+        found = import_session(path, picture=_file_of(sheet.image))
     except InputError:
         found = import_session(path)
-    place = sheet.place
-    steps = [n for axis, n in enumerate(place.full) if axis not in (*place.axes, place.channel_axis)]
-    for o in found.objects.values():
-        if len(o.plane) != len(steps) or any(at >= n for at, n in zip(o.plane, steps, strict=False)):
-            raise InputError(
-                f"{path.name} has objects on plane {o.plane}, but {sheet.image.name!r} has "
-                f"{'x'.join(map(str, steps)) or 'one'} plane(s): it belongs to another picture."
-            )
+    check_planes(found, sheet.place.steps, path.name, repr(sheet.image.name))
     return found
 
 
 def stack_of(image: Image, place: Place) -> Stack:
-    """Return a layer's planes as a stack."""
-    letters = iter("tz"[-len(place.index) :] if len(place.index) <= 2 else "abdefghijk")
+    """Return a layer's planes as a stack; axes that nobody has called t or z are named as a file's are."""
+    named = [str(image.axis_labels[axis]).lower()[:1] for axis in place.step_axes]
+    free = iter([letter for letter in PLAIN_AXES if letter not in named])
+    letters = iter([one if one in ("t", "z") and named.count(one) == 1 else next(free) for one in named])
     axes = [
         "yx"[place.axes.index(axis)]
         if axis in place.axes
@@ -132,5 +129,9 @@ def stack_of(image: Image, place: Place) -> Stack:
 
 def stem_of(image: Image) -> str:
     """Return how the files of an image are called: as its own, or as the layer."""
-    name = Path(image.source.path).name if image.source.path else image.name
-    return picture_name(name).replace("/", "_").replace("\\", "_") or "image"
+    return picture_name(_file_of(image)).replace("/", "_").replace("\\", "_") or "image"
+
+
+def _file_of(image: Image) -> str:
+    """Return the name of an image's file, or the layer's where it comes from none."""
+    return Path(image.source.path).name if image.source.path else image.name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slip.io import import_session, session_of, work_name, write_as
+from napari_slip.io import UNITS, import_session, session_of, work_name, write_as
 from napari_slip.objects import plane_steps
 from napari_slip.stacks import Stack
 from napari_slip.viewer._layers import OURS
@@ -102,7 +102,7 @@ def write_tiff(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 def _write(kind: str, path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     session = _work(data, meta)
     scale, units = meta.get("scale", (1, 1)), [str(unit) for unit in meta.get("units") or ("pixel",)]
-    unit = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm"}.get(units[-1], units[-1])
+    unit = {whole: short for short, whole in UNITS.items()}.get(units[-1], units[-1])
     size = (float(scale[-2]), float(scale[-1]))
     size, unit = ((1.0, 1.0), "px") if unit == "pixel" else (size, unit)
     write_as(kind, Path(path), session, pixel_size=size, unit=unit, stem=str(meta.get("name", "image")))
