@@ -7,6 +7,7 @@ from _fake_engine import ask, begin, blobs
 from napari.layers import Tracks
 
 from napari_slip.viewer import SlipDock, _source
+from napari_slip.viewer._exchange import Exchange
 from napari_slip.viewer._volume import Volume
 
 pytest_plugins = ["_dock_fixtures"]
@@ -131,6 +132,23 @@ def test_a_new_text_ends_the_run_over_the_stack(stack, engine, qtbot, monkeypatc
     idle(stack, qtbot)
     assert set(stack.stack.curve.scores["blue"]) == {2}
     assert {2, 3, 4} <= set(stack.stack.curve.scores["green"])
+
+
+def test_an_export_during_the_run_outlives_a_new_text(stack, engine, qtbot, monkeypatch, tmp_path):
+    halt(engine, monkeypatch, after=3)
+    stack.stack.scope.setCurrentIndex(2)
+    begin(stack, "green", engine, qtbot)
+    qtbot.waitUntil(lambda: len(done(stack)) == 3, timeout=10_000)
+    Exchange(stack.desk).export(tmp_path, ["coco"])
+    stack.stack.scope.setCurrentIndex(0)
+    monkeypatch.undo()
+    stack.prompt.setText("blue")
+    stack.prompt.returnPressed.emit()
+    assert stack.run_button.isEnabled()
+    engine.sam.gate.set()
+    idle(stack, qtbot)
+    assert list(tmp_path.glob("*.json"))
+    assert set(stack.stack.curve.scores["blue"]) == {2}
 
 
 def test_the_curve_shows_where_the_text_is_and_a_click_goes_there(stack, qtbot):

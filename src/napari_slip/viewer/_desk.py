@@ -155,8 +155,13 @@ class Desk(QObject):
             self._start(self.sheet)
 
     def cancel(self) -> None:
-        """Stop what is running."""
-        self.runner.cancel()
+        """Stop what is running, with all that waits for its end, and say what has become of it."""
+        stopped = self.runner.cancel()
+        self.scan.give_way()  # it may have been waiting for its turn
+        if stopped:
+            dropped = ", ".join(dict.fromkeys(job.what for job in stopped[1:] if job.what))
+            rest = f" What waited was dropped: {dropped}." if dropped else ""
+            self.said.emit(f"Cancelled; {stopped[0].left}.{rest}")
 
     def show(self, **choices: Any) -> None:
         """Set filters, rule, negatives, model or contour, and show what follows from it at once."""
@@ -246,6 +251,8 @@ class Desk(QObject):
         self.runner.submit(
             lambda progress: self.engine.run(request, progress),
             lambda outcome: self._landed(sheet, outcome, name),
+            what=f"the run for {text!r}" if text else "the run",
+            overtakes=True,
         )
 
     def snapshot(self, sheet: Sheet, region: Region | None = None) -> Snapshot:

@@ -263,6 +263,7 @@ class SlipDock(QWidget):
 
     def _state_changed(self, state: str) -> None:
         if state == "running":
+            self.run_button.setEnabled(True)  # after one that was stopped for this one
             self._watch_window()
             self._begun.start()
             return
@@ -270,8 +271,6 @@ class SlipDock(QWidget):
         self.run_button.setText("Run" if state == "idle" else "Cancelling...")
         self.run_button.setEnabled(state != "cancelling")
         self.activity.end()
-        if state == "cancelling":
-            self.activity.say("Cancelled; nothing was changed.")
 
     def _show_running(self) -> None:
         self.run_button.setText("Cancel")

@@ -71,7 +71,7 @@ class Exchange:
             names = ", ".join(path.name for path in done.values())
             self._desk.said.emit(f"Written to {folder}: {names}.")
 
-        self._desk.runner.submit(work, landed)
+        self._desk.runner.submit(work, landed, what="the export", left="files that were written stay")
 
     def take_in(self, path: Path) -> None:
         """Add what a file holds to the work on the image in front, in one step to undo."""

@@ -184,7 +184,7 @@ class ModelPanel(QWidget):
             chosen = recommending.choose(recommending.advise(machine, timed), kind)
             return chosen.preset, recommending.in_words(chosen, machine, kind)
 
-        self._desk.runner.submit(work, self._recommended)
+        self._desk.runner.submit(work, self._recommended, what="the recommendation")
 
     def _recommended(self, found: tuple[str, str]) -> None:
         preset, sentence = found

@@ -41,15 +41,33 @@ def beside(work: Callable[[], Any]) -> Future[Any]:
     return _thread.submit(work)
 
 
-@dataclass
-class _Job:
-    progress: Progress
-    future: Future[Any]
+@dataclass(eq=False)
+class Job:
+    """A piece of work that was handed in.
+
+    Parameters
+    ----------
+    work, landed, gone : callable
+        What is done beside the window, what takes its result, and what is called if there is none: it was
+        cancelled, dropped or overtaken, or went wrong.
+    what, left : str
+        What it is called where it is dropped, and what is said to be left of it where it is stopped.
+    overtakes : bool
+        Whether it takes the place of others like it that wait.
+    """
+
+    work: Callable[[Progress], Any]
     landed: Callable[[Any], None]
+    gone: Callable[[], None]
+    what: str
+    left: str
+    overtakes: bool
+    progress: Progress
+    future: Future[Any] | None = None
 
 
 class Runner(QObject):
-    """Runs one piece of work at a time for one dock; a piece that waits gives way to a newer one.
+    """Runs one piece of work at a time for one dock, in the order in which they were handed in.
 
     The main thread looks at the work every few milliseconds, so that the worker never touches a widget and
     many reports cost one repaint.
@@ -71,8 +89,8 @@ class Runner(QObject):
         super().__init__(parent)
         self._thread = thread or _thread
         self.state: RunnerState = "idle"
-        self._job: _Job | None = None
-        self._next: tuple[Callable[[Progress], Any], Callable[[Any], None]] | None = None
+        self._job: Job | None = None
+        self._waiting: list[Job] = []
         self._ending: Future[Any] | None = None
         self._report: tuple[str, int, int] | None = None
         self._due = 0.0
@@ -80,40 +98,80 @@ class Runner(QObject):
         self._ended.connect(self._look)  # queued by Qt, so that nobody waits for the timer
         self._patience = timer(self, PATIENCE_MS, self._be_free)
 
-    def submit(self, work: Callable[[Progress], Any], landed: Callable[[Any], None]) -> None:
-        """Run `work` beside the window and hand its result to `landed` in the main thread."""
-        if self._job is not None:
-            self._next = (work, landed)
-            return
-        self._patience.stop()
-        progress = Progress(self._note)
-        self._job = _Job(progress, self._thread.submit(_guarded, work, progress), landed)
-        self._job.future.add_done_callback(self._wake)
-        self._report, self._due = None, time.monotonic() + FIRST_S
-        self._timer.start()
-        self._enter("running")
+    def submit(
+        self,
+        work: Callable[[Progress], Any],
+        landed: Callable[[Any], None],
+        *,
+        gone: Callable[[], None] = lambda: None,
+        what: str = "",
+        left: str = "nothing was changed",
+        overtakes: bool = False,
+    ) -> Job:
+        """Run `work` beside the window and hand its result to `landed` in the main thread; see `Job`."""
+        job = Job(work, landed, gone, what, left, overtakes, Progress(self._note))
+        for other in [other for other in self._waiting if overtakes and other.overtakes]:
+            self.withdraw(other)
+        self._waiting.append(job)
+        self._begin_next()
+        return job
 
     @property
     def waited_for(self) -> bool:
         """Whether another piece of work waits for the end of this one."""
-        return self._next is not None
+        return bool(self._waiting)
 
-    def cancel(self) -> None:
-        """Bar the result and stop the work at its next step; the dock is free at once or soon after."""
+    def cancel(self) -> list[Job]:
+        """Bar all results and stop the work at its next step; the dock is free at once or soon after.
+
+        Returns
+        -------
+        list of Job
+            What was running, and what waited for its end.
+        """
         if self._job is None:
-            return
-        job, self._job, self._next = self._job, None, None
-        self._ending = job.future
-        self._patience.start()
-        self._enter("cancelling")
-        job.progress.cancel()
-        job.future.cancel()  # if it has not begun, which is told before this returns: so it comes last
+            return []
+        running, (waiting, self._waiting) = self._job, (self._waiting, [])
+        self._stop()
+        for job in waiting:
+            job.gone()
+        return [running, *waiting]
+
+    def withdraw(self, job: Job) -> None:
+        """Stop one piece of work, or take it out of those that wait; the others go on."""
+        if job is self._job:
+            self._stop()
+            self._begin_next()
+        elif job in self._waiting:
+            self._waiting.remove(job)
+            job.gone()
 
     def dispose(self) -> None:
         """Stop for good."""
         self.cancel()
         self._timer.stop()
         self._patience.stop()
+
+    def _begin_next(self) -> None:
+        if self._job is not None or not self._waiting:
+            return
+        self._patience.stop()
+        self._job = job = self._waiting.pop(0)
+        job.future = self._thread.submit(_guarded, job.work, job.progress)
+        job.future.add_done_callback(self._wake)
+        self._report, self._due = None, time.monotonic() + FIRST_S
+        self._timer.start()
+        self._enter("running")
+
+    def _stop(self) -> None:
+        job, self._job = self._job, None
+        assert job is not None and job.future is not None
+        self._ending = job.future
+        self._patience.start()
+        self._enter("cancelling")
+        job.progress.cancel()
+        job.future.cancel()  # if it has not begun, which is told before this returns: so it comes late
+        job.gone()
 
     def _wake(self, _: Future[Any]) -> None:
         with suppress(RuntimeError):  # the dock is gone
@@ -132,24 +190,25 @@ class Runner(QObject):
             report, self._report = self._report, None
             self._due = time.monotonic() + REPORT_S
             self.progressed.emit(*report)
-        if self._job is job and job.future.done():  # whoever heard the report may have cancelled
-            self._land(job)
+        # whoever heard the report may have stopped it
+        if self._job is job and job.future is not None and job.future.done():
+            self._land(job, job.future)
 
-    def _land(self, job: _Job) -> None:
+    def _land(self, job: Job, future: Future[Any]) -> None:
         self._job = None
-        following, self._next = self._next, None
-        error = job.future.exception()
-        if following is None:
+        error = future.exception()
+        if not self._waiting:
             self._timer.stop()
             self._enter("idle")
         try:
             if error is None:
-                job.landed(job.future.result())
-            elif not isinstance(error, Cancelled):
-                self.failed.emit(str(error))
+                job.landed(future.result())
+            else:
+                job.gone()
+                if not isinstance(error, Cancelled):
+                    self.failed.emit(str(error))
         finally:
-            if following is not None:
-                self.submit(*following)
+            self._begin_next()
 
     def _be_free(self) -> None:
         self._patience.stop()

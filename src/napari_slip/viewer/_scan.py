@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_slip.objects import Object
     from napari_slip.viewer._desk import Desk
     from napari_slip.viewer._engine import Outcome, Request
+    from napari_slip.viewer._runner import Job
     from napari_slip.viewer._sheet import Sheet
     from napari_slip.viewer._source import Place
 
@@ -94,6 +95,7 @@ class Scan(QObject):
         self._found: WeakKeyDictionary[Sheet, Found] = WeakKeyDictionary()
         self._came: deque[Outcome | SlipError] = deque()
         self._sheet: Sheet | None = None
+        self._job: Job | None = None
         self._paused: tuple[Sheet, Request] | None = None
         self._failures = 0
         self._timer = timer(self, LAND_MS, self._land, once=False)
@@ -112,8 +114,8 @@ class Scan(QObject):
     def give_way(self) -> None:
         """Stop for something that a person asks for now; what is done is kept."""
         self._paused = None
-        if self.running:
-            self._desk.cancel()
+        if self._job is not None:
+            self._desk.runner.withdraw(self._job)
 
     def _front_landed(self, sheet: Sheet, outcome: Outcome) -> None:
         found = self.found(sheet)
@@ -153,8 +155,14 @@ class Scan(QObject):
             return len(todo)
 
         self._sheet, self._failures = sheet, 0
-        runner.submit(work, lambda count: self._ended(count, (sheet, request) if count < len(todo) else None))
         self._timer.start()
+        self._job = runner.submit(
+            work,
+            lambda count: self._ended(count, (sheet, request) if count < len(todo) else None),
+            gone=self._stop,
+            what="the run over the stack",
+            left="the planes that are done stay",
+        )
 
     def planes(self, place: Place) -> list[Index]:
         """Return the planes within the scope: those after the one on screen first, then those before it."""
@@ -241,11 +249,7 @@ class Scan(QObject):
         self._desk.said.emit(f"{done} more plane{' is' if done == 1 else 's are'} done{failed}.")
 
     def _state_changed(self, state: str) -> None:
-        if state == "cancelling":
-            self._paused = None
-            if self.running:
-                self._stop()
-        elif state == "idle" and self._paused is not None:
+        if state == "idle" and self._paused is not None:
             (sheet, request), self._paused = self._paused, None
             if sheet.alive and sheet is self._desk.sheet:
                 self._begin(sheet, request)
@@ -253,7 +257,7 @@ class Scan(QObject):
     def _stop(self) -> None:
         self._land()
         self._timer.stop()
-        self._sheet = None
+        self._sheet, self._job = None, None
         self._came = deque()  # what a stopped run still brings goes nowhere
         self.changed.emit()
 

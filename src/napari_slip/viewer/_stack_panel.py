@@ -156,7 +156,7 @@ class StackPanel(QWidget):
             progress("link", 0, 1)
             return link_objects(things, at, LinkSettings(divides=not depth), look_of)
 
-        self._desk.runner.submit(work, lambda links: self._linked(sheet, links))
+        self._desk.runner.submit(work, lambda links: self._linked(sheet, links), what="the linking")
 
     def do_tracks(self) -> None:
         """Show the tracks as a layer."""

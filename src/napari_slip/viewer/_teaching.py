@@ -138,7 +138,7 @@ class Teaching(QObject):
             self.changed.emit()
             self._desk.said.emit(in_words(head) + missing)
 
-        self._desk.runner.submit(lambda progress: lesson.learn(name, progress), learnt)
+        self._desk.runner.submit(lambda progress: lesson.learn(name, progress), learnt, what="the teaching")
 
     def use(self, head: Head | None) -> None:
         """Score everything with a head, or with the texts alone."""
@@ -163,7 +163,7 @@ class Teaching(QObject):
             desk.rerun()
 
         if todo:
-            desk.runner.submit(again, landed)
+            desk.runner.submit(again, landed, what="the new scores", left="the scores are as they were")
 
     @property
     def sheets(self) -> list[Sheet]:
