@@ -19,7 +19,7 @@ def desk(dock, qtbot):
 
 
 def idle(desk, qtbot):
-    qtbot.waitUntil(lambda: desk.runner.state == "idle" and not desk.correction._busy, timeout=10_000)
+    qtbot.waitUntil(lambda: desk.runner.state == "idle" and not desk.correction.clicks.busy, timeout=10_000)
 
 
 def at(desk, row, column):
@@ -276,3 +276,60 @@ def test_the_radio_buttons_take_up_the_tools(dock, desk, qtbot):
     assert desk.correction.tool == "pick"
     dock.correct.tools["look"].click()
     assert desk.correction.tool == "look"
+
+
+def test_what_is_begun_with_new_while_a_click_is_on_its_way_stays_another_object(dock, desk, engine, qtbot):
+    engine.sam.gate.clear()
+    desk.correction.new()
+    desk.decisions.refine()
+    dock._pointer.click(at(desk, 20, 60))
+    desk.correction.new()
+    dock._pointer.click(at(desk, 65, 35))
+    engine.sam.gate.set()
+    idle(desk, qtbot)
+    green, blue = label_of(desk, 20, 60), label_of(desk, 65, 35)
+    assert 0 != green != blue != 0
+    assert desk.correction.chosen == [blue]
+    assert len(desk.correction.marks.points.data) == 1
+
+
+def test_a_click_made_while_two_are_on_their_way_is_added_to_both(dock, desk, qtbot):
+    desk.correction.new()
+    desk.decisions.refine()
+    idle(desk, qtbot)
+    dock._pointer.click(at(desk, 20, 60))
+    dock._pointer.click(at(desk, 20, 76))
+    qtbot.waitUntil(lambda: bool(desk.correction.things), timeout=10_000)  # the first has landed
+    dock._pointer.click(at(desk, 20, 80))
+    qtbot.waitUntil(lambda: len(desk.correction.things[0].pointing.points) == 3, timeout=10_000)
+    idle(desk, qtbot)
+    assert len(desk.correction.marks.points.data) == 3
+
+
+def test_clicks_that_are_undone_do_not_come_back_with_the_next(dock, desk, qtbot):
+    desk.correction.new()
+    desk.decisions.refine()
+    idle(desk, qtbot)
+    click(dock, 20, 60, qtbot)
+    dock._pointer.click(at(desk, 20, 76))
+    desk.decisions.undo()  # of the first, while the second is on its way
+    idle(desk, qtbot)
+    assert not len(desk.correction.marks.points.data)
+    click(dock, 65, 35, qtbot)
+    assert desk.correction.things[0].pointing.points == ((35.5, 65.5, 1),)
+    assert not label_of(desk, 20, 60)
+
+
+def test_the_only_click_that_is_deleted_is_taken_out_of_the_mask(dock, desk, qtbot):
+    (red,) = objects(desk)
+    desk.correction.choose([red.id])
+    desk.decisions.refine()
+    idle(desk, qtbot)
+    click(dock, 20, 33, qtbot)
+    assert desk.correction.things[0].area > red.area
+    points = desk.correction.marks.points
+    points.selected_data = {0}
+    points.remove_selected()
+    idle(desk, qtbot)
+    assert desk.correction.things[0].area == red.area
+    assert desk.correction.things[0].pointing is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -11,22 +10,19 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_slip.errors import InputError, SlipError
 from napari_slip.objects import Object, Pointing
-from napari_slip.segmentation.correcting import again, one_more
 from napari_slip.session import Edit, editing
+from napari_slip.viewer._clicks import Aim, Clicks
 from napari_slip.viewer._marks import Marks
 from napari_slip.viewer._qt import timer
-from napari_slip.viewer._refining import Eye, scored
+from napari_slip.viewer._refining import scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
 
     from napari_slip.progress import Progress
     from napari_slip.session import Session
     from napari_slip.viewer._desk import Desk
     from napari_slip.viewer._sheet import Sheet
-    from napari_slip.viewer._source import Snapshot
 
 Tool = Literal["look", "pick", "refine", "split"]
 
@@ -54,18 +50,14 @@ class Correction(QObject):
         self.preview: Edit | None = None
         self.reviewing = False
         self.marks: Marks | None = None
-        self._eye = Eye(desk.engine)
-        self._snapshot: Snapshot | None = None
-        self._starts: dict[int, NDArray[np.bool_] | None] = {}
-        self._waiting: deque[tuple[Sheet, Pointing, bool]] = deque()
-        self._busy = False
+        self.clicks = Clicks(desk)
+        self._aim: Aim | None = None
         self._seeds: list[tuple[float, float]] = []
         self._score = timer(self, SCORE_MS, self._rescore)
-        self._idle = timer(self, 0, self._be_free)
         desk.sheet_changed.connect(self._left)
         desk.plane_changed.connect(self._left)
         desk.objects_changed.connect(self._objects_changed)
-        desk.runner.state_changed.connect(self._runner_changed)
+        self.clicks.done.connect(self._clicked)
 
     @property
     def session(self) -> Session | None:
@@ -82,21 +74,21 @@ class Correction(QObject):
         """Choose objects; with `more` beside those that are chosen, and what was chosen already no more."""
         before = self.chosen if more else []
         self.chosen = [i for i in before if i not in ids] + [i for i in ids if i not in before]
+        self._aim = None
         self._drop_preview()
-        if self.tool == "refine":
-            self._waiting.clear()
-            self._show_marks()
+        self._show_marks()
         self.changed.emit()
 
     def take_up(self, tool: Tool) -> None:
         """Take up a tool; the one that is in the hand is put down by it."""
         self.tool = "look" if tool == self.tool else tool
+        self._aim = None
         self._drop_preview()
         self._seeds.clear()
         if self.tool in ("refine", "split") and self._desk.sheet is not None:
             self._open_marks()
             if self.tool == "refine":
-                self._prepare()
+                self.clicks.prepare(self._desk.sheet)
         else:
             self._close_marks()
         self.changed.emit()
@@ -114,13 +106,14 @@ class Correction(QObject):
         if self.tool == "split":
             self._split(now)
         elif self.tool == "refine":
-            self._refine(now, every=False)
+            self._refine(sheet, now, every=False)
 
     def box(self, corners: tuple[float, float, float, float]) -> None:
         """Make the mask of what lies in a box, XYXY in pixels of the plane."""
-        if self.tool == "refine" and self.marks is not None:
+        sheet = self._desk.sheet
+        if self.tool == "refine" and self.marks is not None and sheet is not None:
             self.marks.show(Pointing(box=tuple(round(edge, 3) for edge in corners)))  # type: ignore[arg-type]
-            self._refine(self.marks.read(), every=False)
+            self._refine(sheet, self.marks.read(), every=False)
 
     def new(self) -> None:
         """Begin another object with the next click."""
@@ -243,87 +236,34 @@ class Correction(QObject):
                 self._desk.viewer.layers.selection.active = layer
 
     def _show_marks(self) -> None:
-        if self.marks is not None and self.tool == "refine":
+        """Show the clicks of the chosen object; those that are still on their way stay on screen."""
+        waits = self._aim is not None and self.clicks.pending(self._aim)
+        if self.marks is not None and self.tool == "refine" and not waits:
             things = self.things
             self.marks.show(things[0].pointing if things else None)
 
     def _marks_edited(self, pointing: Pointing) -> None:
+        sheet = self._desk.sheet
         if self.tool == "split":
             self._split(pointing)
-        elif pointing.points or pointing.box is not None:
-            self._refine(pointing, every=True)
+        elif sheet is not None:
+            self._refine(sheet, pointing, every=True)
 
-    def _prepare(self) -> None:
-        """Let SAM look at the plane, so that the first click finds it encoded."""
-        sheet = self._desk.sheet
-        if sheet is not None and not self._busy:
-            snapshot, model = self._take(sheet), self._desk.memory.model
-            self._desk.runner.submit(
-                lambda progress: self._eye.look(snapshot, model, progress),
-                lambda _: self._desk.said.emit(
-                    "Click on what belongs to the object; a right or Alt click says what does not."
-                ),
-            )
+    def _refine(self, sheet: Sheet, pointing: Pointing, *, every: bool) -> None:
+        """Change the chosen object, the segment under the cursor, or what begins here; told when clicked."""
+        things = self.things
+        if self._aim is None:
+            self._aim = Aim(things[0] if things else sheet.workspace.beginning(self._desk.active))
+        self.clicks.add(sheet, self._aim, pointing, every=every)
 
-    def _take(self, sheet: Sheet) -> Snapshot:
-        if self._snapshot is None:
-            self._snapshot = self._desk.snapshot(sheet)
-        return self._snapshot
-
-    def _refine(self, pointing: Pointing, *, every: bool) -> None:
-        sheet = self._desk.sheet
-        assert sheet is not None
-        self._waiting.append((sheet, pointing, every))
-        self._work()
-
-    def _work(self) -> None:
-        if self._busy or not self._waiting:
-            return
-        sheet, pointing, every = self._waiting.popleft()
-        if sheet is not self._desk.sheet:
-            return
-        sheet.absorb()
-        thing = self._target(sheet)
-        before = thing.mask(sheet.place.shape) if thing.area else None
-        if thing.pointing is None:
-            self._starts[thing.id] = before
-        start = self._starts.get(thing.id)
-        corrected = len(pointing.points) - (start is None and pointing.box is None)
-        snapshot, model = self._take(sheet), self._desk.memory.model
-
-        def work(progress: Progress) -> NDArray[np.bool_]:
-            slip, plane = self._eye.look(snapshot, model, progress)
-            if every:
-                return again(slip.segmenter, plane, start, pointing)
-            return one_more(slip.segmenter, plane, before, pointing, corrected)
-
-        self._busy = True
-        self._desk.runner.submit(work, lambda mask: self._refined(sheet, thing, mask, pointing))
-
-    def _target(self, sheet: Sheet) -> Object:
-        """Return what clicks change: the chosen object, the segment under the cursor, or something new."""
-        if self.things:
-            return self.things[0]
-        return sheet.workspace.beginning(self._desk.active)
-
-    def _refined(self, sheet: Sheet, thing: Object, mask: NDArray[np.bool_], pointing: Pointing) -> None:
-        self._busy = False
-        session = sheet.workspace.session
-        now = session.objects.get(thing.id, thing)
-        if now.crop is not thing.crop or (thing.id and now is thing and thing.id not in session.objects):
-            return  # it has been undone or painted meanwhile
-        ids = session.apply(editing.reshape(now, mask, pointing))
-        if not thing.id and ids:
-            self._starts[ids[0]] = self._starts.pop(0, None)
-        if ids:
-            self.chosen = ids
-            area = session.objects[ids[0]].area
-            self._desk.said.emit(f"Object {ids[0]} now has {area} pixels. Ctrl-Z takes a click back.")
-        else:
-            self._desk.said.emit("Nothing is left of the object: it is gone. Ctrl-Z brings it back.")
+    def _clicked(self, aim: Aim) -> None:
+        if aim is self._aim:  # else something else was chosen meanwhile
+            there = self.session is not None and aim.thing.id in self.session.objects
+            self.chosen = [aim.thing.id] if there else []
+            if not there and not self.clicks.pending(aim):
+                self._aim = None
         self._show_marks()
         self.changed.emit()
-        self._work()
 
     def _rescore(self) -> None:
         """Ask CLIP what it thinks of masks that were changed; only where the models are at hand anyway."""
@@ -338,7 +278,7 @@ class Correction(QObject):
         ]
         if not things:
             return
-        snapshot, negatives, classes = self._take(sheet), self._desk.memory.negatives, session.classes
+        snapshot, negatives, classes = self.clicks.take(sheet), self._desk.memory.negatives, session.classes
 
         def work(progress: Progress) -> dict[Object, float]:
             _, clip_sees = snapshot.pictures(snapshot.read())
@@ -357,9 +297,8 @@ class Correction(QObject):
 
     def _left(self) -> None:
         """Put everything down: another image or plane is in front."""
-        self._snapshot = None
-        self._starts.clear()
-        self._waiting.clear()
+        self.clicks.forget()
+        self._aim = None
         self._drop_preview()
         sheet = self._desk.sheet
         plane = None if sheet is None else sheet.workspace.plane
@@ -374,27 +313,16 @@ class Correction(QObject):
     def _objects_changed(self) -> None:
         self._score.start()
         objects = {} if self.session is None else self.session.objects
-        self.chosen = [i for i in self.chosen if i in objects]
-        if not self._waiting and not self._busy:
-            self._show_marks()
+        left = [i for i in self.chosen if i in objects]
+        if left != self.chosen:
+            self.chosen, self._aim = left, None
+        self._show_marks()
         if self.reviewing and not any(o.status == "predicted" for o in self.things):
             self._next_unsure()
         self.changed.emit()
 
-    def _runner_changed(self, state: str) -> None:
-        if state != "running":
-            self._idle.start()  # what has landed is told a moment later
-
-    def _be_free(self) -> None:
-        """Forget a click that was cancelled or overtaken, or went wrong."""
-        if self._busy and self._desk.runner.state != "running":
-            self._busy = False
-            self._waiting.clear()
-            self._show_marks()
-
     def dispose(self) -> None:
         """Take our layers away."""
         self._score.stop()
-        self._idle.stop()
         self._drop_preview()
         self._close_marks()
