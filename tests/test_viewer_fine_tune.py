@@ -183,3 +183,24 @@ def test_accepted_objects_of_a_picture_are_examples(viewer, engine, qtbot, kept)
     assert written == ["green"] * 6 + ["red"] * 6
     dock.dispose()
     assert not panel.job.running
+
+
+def test_a_double_click_begins_one_training_and_cancel_stops_it_before_it_has_begun(
+    dock, engine, qtbot, kept
+):
+    ask(dock, "red", qtbot)
+    dock.desk.decisions.accept_predictions()
+    panel = dock.teach.further
+    engine.sam.gate.clear()
+    dock.desk.correction.take_up("refine")  # SAM is busy, so that the examples have to wait
+    panel.begin.click()
+    assert panel.job.running and not panel.begin.isEnabled() and not panel.name.isEnabled()
+    panel.begin.click()
+    panel.job.begin("my-model")
+    dock.desk.cancel()
+    assert "What waited was dropped: the fine-tuning." in dock.activity.text.text()
+    assert not panel.job.running and panel.begin.isEnabled()
+    engine.sam.gate.set()
+    qtbot.waitUntil(lambda: dock.desk.runner.state == "idle", timeout=10_000)
+    assert not panel.job.running and not (kept / "my-model").exists()
+    assert "press Fine-tune to try again" in panel.state.text()

@@ -95,6 +95,7 @@ class FineTunePanel(QWidget):
     def _show(self) -> None:
         running = self.job.running
         self.begin.setText("Stop" if running else "Fine-tune")
+        self.begin.setEnabled(not self.job.preparing)
         for part in (self.examples, self.name, self.epochs):
             part.setEnabled(not running)
         self.use.setVisible(bool(self.job.better) and not running)

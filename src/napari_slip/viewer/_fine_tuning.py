@@ -65,14 +65,16 @@ class FineTuning(QObject):
         """Name of the model that the last training has brought, if it is better."""
         self._desk = desk
         self._process: QProcess | None = None
+        self.preparing = False
+        """Whether the examples are being written; Cancel of the dock stops that."""
         self._job = ("", Path(), "", 0)  # name, folder, SAM, most passes
         self._step, self._rest, self._ended = "", "", ""
         self._began = 0.0
 
     @property
     def running(self) -> bool:
-        """Whether a training is going on."""
-        return self._process is not None
+        """Whether a training is going on, or its examples are being written."""
+        return self._process is not None or self.preparing
 
     def begin(self, name: str, data: Path | None = None, epochs: int = 40) -> None:
         """Train the model of the dock further, or go on with what was stopped under this name.
@@ -99,7 +101,15 @@ class FineTuning(QObject):
             self._start(name, place, data, epochs)
             return
         write = self._examples(place / "examples")
-        self._desk.runner.submit(write, lambda _: self._start(name, place, place / "examples", epochs))
+        self.passes, self.sentence, self.better = [], "Writing the examples...", ""
+        self.preparing = True
+        self._desk.runner.submit(
+            write,
+            lambda _: self._start(name, place, place / "examples", epochs),
+            gone=self._not_prepared,
+            what="the fine-tuning",
+        )
+        self.changed.emit()
 
     def cancel(self) -> None:
         """Stop; what was learnt until the last whole pass is kept, and the same name goes on from there."""
@@ -137,9 +147,10 @@ class FineTuning(QObject):
 
             from napari_slip.io import export_session
 
-            for k, (session, stem, stack) in enumerate(todo):
-                progress("examples", k, len(todo))
-                export_session(session, place.with_name("crops"), stem, ["crops"], stack=stack)
+            for session, stem, stack in todo:
+                export_session(
+                    session, place.with_name("crops"), stem, ["crops"], stack=stack, progress=progress
+                )
             shutil.rmtree(place, ignore_errors=True)
             for path in sorted(place.with_name("crops").glob("*/*/*.png")):
                 target = place / path.parent.name / path.name
@@ -149,7 +160,12 @@ class FineTuning(QObject):
 
         return write
 
+    def _not_prepared(self) -> None:
+        self.preparing, self.sentence = False, "The examples were not written: press Fine-tune to try again."
+        self.changed.emit()
+
     def _start(self, name: str, place: Path, data: Path, epochs: int) -> None:
+        self.preparing = False
         sam, clip = models_of(self._desk.memory.model)
         self._job = name, place, sam, epochs
         self.passes, self.sentence, self.better = [], "Starting...", ""
