@@ -336,6 +336,15 @@ def test_ctrl_c_while_the_models_load_ends_in_a_sentence(call, picture, tmp_path
     assert "Stopped: 0 of 1 image done" in one_sentence(done.stderr)
 
 
+def test_ctrl_c_during_other_work_does_not_say_that_nothing_was_done(call, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_slip.evaluation.evaluate", interrupted)
+    done = call("evaluate", "mini")
+    assert (done.exit_code, one_sentence(done.stderr)) == (130, "Stopped before it was done.")
+
+
 # ---------------------------------------------------------------- the store
 
 

@@ -11,7 +11,7 @@ from scipy.ndimage import find_objects
 from napari_slip.segments import mask_extent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,18 @@ class Pointing:
 
     points: tuple[tuple[float, float, int], ...] = ()
     box: tuple[float, float, float, float] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"points": self.points, "box": self.box}
+
+    @classmethod
+    def found_in(cls, plain: Mapping[str, Any]) -> Pointing | None:
+        """Read what `to_dict` gave among other values; None if there is nothing of it."""
+        if "points" not in plain:
+            return None
+        box = None if plain["box"] is None else tuple(plain["box"])
+        return cls(tuple((x, y, sign) for x, y, sign in plain["points"]), box)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from napari_slip.batch.parts import done_path, part_path, read_part
 from napari_slip.errors import InputError
 from napari_slip.io import LabelsWriter, write_label_planes
 from napari_slip.objects import draw_objects
-from napari_slip.session import ClassList
+from napari_slip.session import ClassList, red_green_blue
 from napari_slip.stacks import Linker, PlaneResult
 
 if TYPE_CHECKING:
@@ -255,8 +255,7 @@ def class_colours(prompts: Iterable[str]) -> dict[str, tuple[int, int, int, int]
     classes = ClassList()
     for name in prompts:
         classes = classes.add(name)
-    parts = {c.name: [int(c.colour[i : i + 2], 16) for i in (1, 3, 5)] for c in classes}
-    return {name: (r, g, b, 255) for name, (r, g, b) in parts.items()}
+    return {c.name: (*red_green_blue(c.colour), 255) for c in classes}
 
 
 def _object_rows(image: Image, links: _Links) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from napari_slip.io import (
     write_results,
 )
 from napari_slip.progress import Progress
+from napari_slip.wording import unforeseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -198,10 +199,7 @@ def _run_one(slip: Slip, job: Job, out: Path, settings: RunSettings, progress: P
         return Outcome(record=replace(record, error=str(error)), seconds=time.perf_counter() - started)
     except Exception as error:  # whatever it is, the other images are not to suffer from it
         _log.debug("%s failed", job.path, exc_info=True)
-        said = " ".join(str(error).split())[:300]
-        sentence = (
-            f"{job.path.name} failed for a reason that was not foreseen ({type(error).__name__}: {said})."
-        )
+        sentence = unforeseen(job.path.name, error)
         return Outcome(record=replace(record, error=sentence), seconds=time.perf_counter() - started)
     record = replace(record, files={kind: path.name for kind, path in files.items()}, **_found(match))
     return Outcome(record=record, files=files, why=match.why(), seconds=time.perf_counter() - started)

@@ -13,6 +13,7 @@ from napari_slip.io import open_stack
 from napari_slip.progress import Progress
 from napari_slip.settings import LinkSettings
 from napari_slip.stacks import scan
+from napari_slip.wording import unforeseen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -149,9 +150,7 @@ def do_plane(recipe: Recipe, orders: Orders, task: Task, progress: Progress | No
         result = f"{task.source.path.name}: {error}"
     except Exception as error:  # whatever it is, the other planes are not to suffer from it
         _log.debug("%s %s failed", task.source.path, task.index, exc_info=True)
-        said = " ".join(str(error).split())[:300]
-        reason = f"{type(error).__name__}: {said}"
-        result = f"{task.source.path.name} failed for a reason that was not foreseen ({reason})."
+        result = unforeseen(task.source.path.name, error)
     try:
         write_part(task.part, task.stamp, result)
     except OSError as error:

@@ -39,6 +39,6 @@ def sentences(command: Callable[P, None]) -> Callable[P, None]:
         except SlipError as error:
             fail(str(error))
         except KeyboardInterrupt:
-            fail("Stopped before anything was done.", STOPPED)
+            fail("Stopped before it was done.", STOPPED)
 
     return spoken

@@ -148,7 +148,7 @@ def _annotation(
     (x, y), (height, width) = o.origin, o.crop.shape
     about: dict[str, Any] = {"status": o.status, "segment": o.segment, "track": o.track}
     if o.pointing is not None:
-        about |= {"points": o.pointing.points, "box": o.pointing.box}
+        about |= o.pointing.to_dict()
     annotation = {
         "id": o.id,
         "image_id": pictures[o.plane],
@@ -172,10 +172,6 @@ def _object(
     mask, about = _mask(one.get("segmentation") or _corners(one["bbox"]), shape, path), one.get(OURS, {})
     if not mask.any():
         return None
-    pointing = None
-    if "points" in about:
-        box = None if about["box"] is None else tuple(about["box"])
-        pointing = Pointing(tuple((x, y, sign) for x, y, sign in about["points"]), box)
     blank = Object(
         int(one["id"]),
         names[one["category_id"]],
@@ -186,7 +182,7 @@ def _object(
         about.get("segment"),
         one.get("score"),
         about.get("track"),
-        pointing,
+        Pointing.found_in(about),
     )
     return blank.with_mask(mask)
 

@@ -18,7 +18,7 @@ from napari_slip.io.story import write_story
 from napari_slip.io.whole import whole_file, whole_folder
 from napari_slip.objects import plane_steps
 from napari_slip.progress import Progress
-from napari_slip.session import Session
+from napari_slip.session import Session, red_green_blue
 from napari_slip.stacks import PLAIN_AXES, Stack
 
 if TYPE_CHECKING:
@@ -238,10 +238,10 @@ def _write_zarr(
         writer = LabelsWriter(part, LABELS, steps, session.shape, scale, unit=unit)
         for plane in sorted({o.plane for o in objects}):
             writer.write(plane, session.picture(plane))
-        colours = {c.name: tuple(int(c.colour[i : i + 2], 16) for i in (1, 3, 5)) for c in session.classes}
+        colours = {c.name: (*red_green_blue(c.colour), 255) for c in session.classes}
         known = {o.label: o for o in objects}
         writer.finish(
-            {label: (*colours[o.class_name], 255) for label, o in known.items()},  # type: ignore[misc]
+            {label: colours[o.class_name] for label, o in known.items()},
             (
                 {"label-value": label, "class": o.class_name, "status": o.status, "area": o.area}
                 for label, o in known.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_slip.session.autosave import Autosave
-from napari_slip.session.classes import PALETTE, ClassList, SlipClass
+from napari_slip.session.classes import PALETTE, ClassList, SlipClass, red_green_blue
 from napari_slip.session.editing import Edit
 from napari_slip.session.history import State
 from napari_slip.session.predicting import object_of
@@ -20,4 +20,5 @@ __all__ = [
     "SlipClass",
     "State",
     "object_of",
+    "red_green_blue",
 ]

@@ -18,6 +18,12 @@ PALETTE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#c
 FORMAT = "napari-slip classes 1"
 
 
+def red_green_blue(colour: str) -> tuple[int, int, int]:
+    """Read ``#rrggbb`` as three numbers within 0..255."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
+
+
 @dataclass(frozen=True)
 class SlipClass:
     """One class.

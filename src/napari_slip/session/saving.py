@@ -252,7 +252,7 @@ def _described(thing: Object) -> dict[str, Any]:
         if (value := getattr(thing, name)) is not None:
             about[name] = value
     if thing.pointing is not None:
-        about["points"], about["box"] = thing.pointing.points, thing.pointing.box
+        about |= thing.pointing.to_dict()
     return about
 
 
@@ -260,10 +260,6 @@ def _read_object(fact: dict[str, Any], crop: NDArray[np.bool_]) -> Object:
     x, y = fact["origin"]
     if fact["status"] not in ("predicted", "accepted", "corrected", "rejected"):
         raise ValueError("status")
-    pointing = None
-    if "points" in fact:
-        box = None if fact["box"] is None else tuple(fact["box"])
-        pointing = Pointing(tuple((px, py, sign) for px, py, sign in fact["points"]), box)
     return Object(
         int(fact["id"]),
         str(fact["class"]),
@@ -274,5 +270,5 @@ def _read_object(fact: dict[str, Any], crop: NDArray[np.bool_]) -> Object:
         fact.get("segment"),
         fact.get("score"),
         fact.get("track"),
-        pointing,
+        Pointing.found_in(fact),
     )

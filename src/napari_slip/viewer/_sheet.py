@@ -9,6 +9,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_slip.objects import draw_objects
+from napari_slip.session import red_green_blue
 from napari_slip.viewer._drawing import Drawing
 from napari_slip.viewer._layers import ResultLayers
 from napari_slip.viewer._workspace import Workspace
@@ -242,5 +243,5 @@ def _same(ones: list[Object], others: list[Object]) -> bool:
 
 def rgb(colour: str) -> tuple[float, float, float]:
     """Read ``#rrggbb`` as three numbers within 0..1."""
-    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return red, green, blue
+    red, green, blue = red_green_blue(colour)
+    return red / 255, green / 255, blue / 255
