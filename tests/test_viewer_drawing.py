@@ -1,13 +1,16 @@
-"""The picture of the segments is the same, however one came to the selection."""
+"""The picture of the segments is the same, however one came to the selection, and so are its colours."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from napari.utils.colormaps import DirectLabelColormap
 from test_segments import segments_of
 
 from napari_slip.viewer._drawing import Drawing
+from napari_slip.viewer._palette import Palette
 
 SIDE = 24
 
@@ -44,3 +47,15 @@ def test_other_segments_are_drawn_from_nothing():
     drawing.of(segments_of(large), everything)
     picture = drawing.of(segments_of(small), everything)
     assert picture.sum() == 9
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("chosen", [None, 7])
+def test_a_palette_colours_every_label_as_napari_does(kind, chosen):
+    colours = {None: "#10285080", 0: "transparent", 3: "yellow", 7: "white", 200: "yellow"}
+    labels = np.arange(np.iinfo(kind).max + 1, dtype=kind)
+    ours, theirs = Palette(color_dict=colours), DirectLabelColormap(color_dict=colours)
+    if chosen is not None:
+        for colormap in (ours, theirs):
+            colormap.selection, colormap.use_selection = chosen, True
+    np.testing.assert_array_equal(ours.map(labels), theirs.map(labels))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
 
+from napari_slip.viewer._palette import Palette
 from napari_slip.viewer._volume import Volume
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class ResultLayers:
     def _paint(self, layer: Labels, role: Role, colours: Colours) -> None:
         if self._colours.get(role) != colours:
             self._colours[role] = colours
-            layer.colormap = DirectLabelColormap(color_dict={k: np.asarray(v) for k, v in colours.items()})
+            layer.colormap = Palette(color_dict={k: np.asarray(v) for k, v in colours.items()})
 
 
 def when_moved(image: Image, follow: Callable[[], None]) -> None:

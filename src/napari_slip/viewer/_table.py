@@ -192,8 +192,9 @@ class ResultTable(QTableView):
         titles = self.results.titles
         self.results.show(None if self._desk.sheet is None else self._desk.sheet.workspace)
         self._following = False
-        if self.results.titles != titles:  # to measure the columns takes longer than all the rest
-            self.resizeColumnsToContents()
+        for column, title in enumerate(self.results.titles):
+            if titles[column : column + 1] != [title]:  # to measure a column takes longer than all the rest
+                self.resizeColumnToContents(column)
         self.follow()
 
     def follow(self) -> None:
