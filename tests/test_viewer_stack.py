@@ -251,3 +251,22 @@ def test_channels_share_one_thick_plane_of_labels():
     volume.write((2,), picture)
     assert volume.array.shape == (3, 1, 8, 6)
     np.testing.assert_array_equal(volume.read((2,)), picture)
+
+
+def test_labels_of_another_program_are_those_of_each_plane(stack, engine, qtbot):
+    theirs = (series()[..., 1] > 200).astype(np.uint8)  # green and yellow discs
+    theirs[5] = 0
+    layer = stack.viewer.add_labels(theirs, name="theirs")
+    stack.desk.source.labels = layer
+    stack.stack.scope.setCurrentIndex(2)
+    ask(stack, "green", qtbot)
+    idle(stack, qtbot)
+    assert engine.sam.encoded == 0
+    assert drawn(stack) == {0, 1, 2, 3, 4}
+    for t in range(5):
+        assert not np.asarray(matches(stack).data[t])[theirs[t] == 0].any()
+    theirs[5] = theirs[4]
+    layer.data = theirs
+    ask(stack, "green", qtbot)
+    idle(stack, qtbot)
+    assert drawn(stack) == set(range(6))

@@ -23,4 +23,5 @@ class Palette(DirectLabelColormap):
         table = np.zeros((max(colours) + 1, 4), np.float32)
         for value, colour in colours.items():
             table[value] = colour
-        return table[values]
+        mapped: NDArray[np.float32] = table[values]
+        return mapped

@@ -129,21 +129,26 @@ class Scan(QObject):
 
     def _begin(self, sheet: Sheet, request: Request) -> None:
         done, token = self.found(sheet).done, asked(request)
-        todo = [index for index in self.planes(sheet.place) if done.get(index) != token]
+        layers, source = self._desk.viewer.layers, self._desk.source
+        others = [layer for layer in source.others if layer in layers]
+        adopted = source.labels if request.snapshot.labels is not None else None
+        snapshot = request.snapshot.of_stack([sheet.image, *others], adopted)
+        whole = replace(request, snapshot=snapshot)
+        todo = [i for i in self.planes(sheet.place) if adopted is not None or done.get(i) != token]
         if not todo:
             return
-        layers = self._desk.viewer.layers
-        others = [layer for layer in self._desk.source.others if layer in layers]
-        snapshot = request.snapshot.of_stack([sheet.image, *others])
-        whole = replace(request, snapshot=snapshot)
         came, engine, runner = self._came, self._desk.engine, self._desk.runner
         order = self._cluster_order(sheet, whole) if self.cluster else None
 
-        def work(progress: Progress) -> int:
+        def work(progress: Progress) -> tuple[int, bool]:
             ready = iter(todo) if order is None else order(todo, progress)
-            for done, index in enumerate(ready):
-                progress("planes", done, len(todo))
-                here = replace(whole, snapshot=replace(snapshot, place=replace(snapshot.place, index=index)))
+            looked = 0
+            for at, index in enumerate(ready):
+                progress("planes", at, len(todo))
+                here = replace(whole, snapshot=snapshot.at(index))
+                if done.get(index) == asked(here):  # known only here if each plane has labels of its own
+                    continue
+                looked += 1
                 try:
                     came.append(engine.run(here, _Within(progress)))
                 except Cancelled:
@@ -151,14 +156,14 @@ class Scan(QObject):
                 except SlipError as error:  # one plane that cannot be read is no reason to leave the others
                     came.append(error)
                 if runner.waited_for and order is None:  # a person's click goes first
-                    return done + 1
-            return len(todo)
+                    return looked, at + 1 < len(todo)
+            return looked, False
 
         self._sheet, self._failures = sheet, 0
         self._timer.start()
         self._job = runner.submit(
             work,
-            lambda count: self._ended(count, (sheet, request) if count < len(todo) else None),
+            lambda ended: self._ended(ended[0], (sheet, request) if ended[1] else None),
             gone=self._stop,
             what="the run over the stack",
             left="the planes that are done stay",
@@ -192,10 +197,11 @@ class Scan(QObject):
 
         path = sheet.image.source.path
         snapshot = request.snapshot
-        if path is None or not Path(path).exists() or snapshot.region.window or len(snapshot.data) > 1:
+        whole = not snapshot.region.window and len(snapshot.data) == 1 and snapshot.labels is None
+        if path is None or not Path(path).exists() or not whole:
             raise InputError(
                 "A cluster reads the file itself: expected a layer that was opened from a file, whole "
-                "planes, and no channels of other layers."
+                "planes, no channels of other layers and no labels of another program."
             )
         model, address = request.model, str(self.cluster)
         recipe = ModelRecipe(

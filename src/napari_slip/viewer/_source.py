@@ -131,6 +131,8 @@ class Snapshot:
         Which of several layers CLIP sees; all together if None.
     labels : (H, W) array, optional
         Another program's segments, in place of SAM's.
+    stack_labels : array, optional
+        Those of all planes, for a run over a stack.
     """
 
     data: tuple[Any, ...]
@@ -140,6 +142,7 @@ class Snapshot:
     region: Region = field(default_factory=Region)
     clip_sees: int | None = None
     labels: NDArray[Any] | None = None
+    stack_labels: Any = None
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -159,12 +162,17 @@ class Snapshot:
         """Whether some of the pixels have yet to be read."""
         return not all(isinstance(array, _Plane | _Memory) for array in self.data)
 
-    def of_stack(self, layers: Sequence[Image]) -> Snapshot:
+    def of_stack(self, layers: Sequence[Image], labels: Labels | None = None) -> Snapshot:
         """Return what reads any plane of these layers; those in memory are copied when their turn comes."""
         kept = (layer_data(layer) for layer in layers)
-        return replace(
-            self, data=tuple(_Memory(data) if isinstance(data, np.ndarray) else data for data in kept)
-        )
+        data = tuple(_Memory(data) if isinstance(data, np.ndarray) else data for data in kept)
+        return replace(self, data=data, stack_labels=None if labels is None else layer_data(labels))
+
+    def at(self, index: tuple[int, ...]) -> Snapshot:
+        """Return what reads one plane of the stack."""
+        place = replace(self.place, index=index)
+        labels = self.labels if self.stack_labels is None else _cut_labels(self.stack_labels, place)
+        return replace(self, place=place, labels=labels)
 
     def read(self) -> tuple[NDArray[Any], ...]:
         """Read the pixels; for the worker, because lazy arrays may take their time.
@@ -305,17 +313,20 @@ def labels_on(layer: Labels, place: Place) -> NDArray[Any]:
     InputError
         If it has another shape than the image.
     """
-    data = layer_data(layer)
-    steps = tuple(n for axis, n in enumerate(place.full) if axis != place.channel_axis)
-    key = tuple(k for axis, k in enumerate(place.key) if axis != place.channel_axis)
+    shape = tuple(layer_data(layer).shape)
+    full = tuple(n for axis, n in enumerate(place.full) if axis != place.channel_axis)
+    if shape not in (place.shape, full):
+        raise InputError(
+            f"The labels {layer.name!r} are {shape}, but the image is {full}: choose labels of the same pixels."
+        )
+    return _cut_labels(layer_data(layer), place)
+
+
+def _cut_labels(data: Any, place: Place) -> NDArray[Any]:
+    """Copy the labels of a plane out of those of all planes, or of the one picture that lies on each."""
     if tuple(data.shape) == place.shape:
         return np.array(data)
-    if tuple(data.shape) == steps:
-        return np.array(data[key])
-    raise InputError(
-        f"The labels {layer.name!r} are {tuple(data.shape)}, but the image is {steps}: choose labels of the "
-        "same pixels."
-    )
+    return np.array(data[tuple(k for axis, k in enumerate(place.key) if axis != place.channel_axis)])
 
 
 def _kept(data: Any, place: Place) -> Any:
