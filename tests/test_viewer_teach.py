@@ -203,7 +203,7 @@ def test_of_a_mask_the_part_within_what_was_looked_at_is_shown(origin, corner, s
     plane = np.zeros((40, 40), bool)
     plane[thing.window] = crop
     rgb = np.zeros((8, 10, 3), np.uint8)
-    seen, (x, y) = _within(Outcome(None, Looked(None, rgb, corner), None, None), thing)
+    seen, (x, y) = _within(Outcome(None, Looked(None, rgb, corner, rgb), None, None), thing)
     drawn = np.zeros((8, 10), bool)
     drawn[y : y + seen.shape[0], x : x + seen.shape[1]] = seen
     assert (drawn == plane[corner[0] : corner[0] + 8, corner[1] : corner[1] + 10]).all()

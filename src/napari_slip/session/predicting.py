@@ -11,7 +11,7 @@ from napari_slip.objects import Object, Status, shared_pixels
 from napari_slip.settings import Select
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from napari_slip.matching import Match
 
@@ -20,7 +20,7 @@ SAME, INSIDE = 0.5, 0.8
 
 
 def predict(
-    objects: Mapping[int, Object], match: Match, plane: tuple[int, ...], free: int
+    objects: Mapping[int, Object], match: Match, plane: tuple[int, ...], free: int, names: Set[str]
 ) -> dict[int, Object]:
     """Return the objects with a match's accepted segments in place of the open predictions of its classes.
 
@@ -37,9 +37,11 @@ def predict(
         Which plane it is.
     free : int
         First id for new objects.
+    names : set of str
+        Which of the match's classes are predicted.
     """
     open_now, kept = {}, {}
-    decided: dict[str, list[Object]] = {name: [] for name in match.names}
+    decided: dict[str, list[Object]] = {name: [] for name in names}
     for i, thing in objects.items():
         ours = thing.plane == plane and thing.class_name in decided
         if ours and thing.status == "predicted":
@@ -50,6 +52,8 @@ def predict(
                 decided[thing.class_name].append(thing)
     accepted, rule = match.accepted(), Select.parse(match.settings.select)
     for column, name in enumerate(match.names):
+        if name not in decided:
+            continue
         # of the K best that a rule asks for, those that a person has chosen are some
         room = np.inf if rule.rule == "above" else rule.number
         room -= sum(thing.status != "rejected" for thing in decided[name])

@@ -84,17 +84,19 @@ class Session:
         }
         self._commit(State(classes, renamed))
 
-    def predict(self, match: Match, plane: tuple[int, ...] = ()) -> None:
+    def predict(self, match: Match, plane: tuple[int, ...] = (), *, add_classes: bool = True) -> None:
         """Put a match's accepted segments in place of the earlier predictions of its classes on a plane.
 
         What a person accepted, corrected or rejected stays, and where it lies nothing of its class is
-        predicted again. What was predicted before keeps its id and its track. Classes that are new are added.
+        predicted again. What was predicted before keeps its id and its track. Classes that are new are added,
+        or left out.
         """
         classes = self.classes
         for name in match.names:
-            if name not in classes:
+            if name not in classes and add_classes:
                 classes = classes.add(name)
-        objects = predict(self._state.objects, match, plane, self._next_id)
+        names = {name for name in match.names if name in classes}
+        objects = predict(self._state.objects, match, plane, self._next_id, names)
         if classes == self.classes and list(objects.items()) == list(self._state.objects.items()):
             return
         # a prediction is no decision: it is not a step of its own to undo

@@ -58,8 +58,8 @@ class ClassChanges:
             done = self._tell(lambda: self._set(desk.classes.change(name, new_name=new_name)))
         else:
             desk.sheet.absorb()
-            session = desk.sheet.workspace.session
-            done = self._tell(lambda: session.rename_class(name, new_name))
+            work = desk.sheet.workspace
+            done = self._tell(lambda: work.rename_class(name, new_name))
         if not done:
             return
         if name in desk.ticked:

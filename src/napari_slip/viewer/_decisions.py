@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import SlipError
+from napari_slip.viewer._layers import OURS, ROLES
 from napari_slip.viewer._workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari.layers import Layer
 
     from napari_slip.viewer._desk import Desk
 
@@ -35,6 +38,18 @@ class Decisions:
             decision(sheet.workspace)
         except SlipError as error:
             self._desk.fail(str(error))
+
+    def turn_to(self, layer: Layer) -> bool:
+        """Choose the image of a layer of ours; tells in a sentence, and returns False, if it is gone."""
+        sheet = self._desk.owner(layer)
+        if sheet is not None and sheet is not self._desk.sheet:
+            self._desk.image_wanted.emit(sheet.image)
+        if sheet is None and layer.metadata[OURS][0] in ROLES:
+            self._desk.fail(
+                f"The image of {layer.name!r} is gone: remove the layer, or bring the image back."
+            )
+            return False
+        return True
 
     def accept(self, rows: list[int]) -> None:
         """Keep segments as objects of the class in front."""

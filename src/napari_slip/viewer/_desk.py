@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
+    from napari.layers import Layer
 
     from napari_slip.session import ClassList
     from napari_slip.viewer._engine import Outcome
@@ -82,6 +83,8 @@ class Desk(QObject):
     classes_changed = Signal()
     vocabulary_changed = Signal(object)
     """Words that the model knows, where it has a list of them."""
+    image_wanted = Signal(object)
+    """An image to be chosen: a key was pressed on a layer of its own."""
     landed = Signal(object, object)  # a sheet and what a run has brought for its plane on screen
     said = Signal(str)
 
@@ -137,6 +140,10 @@ class Desk(QObject):
         if text:
             self.memory.note(text)
         self._start(sheet, text)
+
+    def owner(self, layer: Layer) -> Sheet | None:
+        """Return the sheet of the image that a layer of ours belongs to."""
+        return next((sheet for sheet in self._sheets.values() if sheet.layers.owns(layer)), None)
 
     def show_alone(self) -> None:
         """Hide the other images and their layers, and see this one whole."""
@@ -285,9 +292,10 @@ class Desk(QObject):
         sheet.absorb()
         if name:
             self.ticked.add(name)
+        if name and sheet is self.sheet:  # another image may have been chosen meanwhile
             self.active = name
-        work = sheet.workspace
-        work.filters, work.settings, work.active = self.memory.filters, self.memory.settings, self.active
+        work, memory = sheet.workspace, self.memory
+        work.filters, work.settings, work.active = memory.filters, memory.settings, name or self.active
         work.land(outcome)
         sheet.bring_back()
         self.vocabulary_changed.emit(outcome.slip.encoder.card.vocabulary or ())

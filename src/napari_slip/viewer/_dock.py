@@ -217,6 +217,7 @@ class SlipDock(QWidget):
         for key in TURNS:
             self._shortcut(key.action).activated.connect(getattr(self, key.action))
         desk.keys.changed.connect(self._set_keys)
+        desk.image_wanted.connect(self.images.choose)
         self._set_keys()
 
     def _shortcut(self, action: str) -> QShortcut:

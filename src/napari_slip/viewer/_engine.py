@@ -77,11 +77,14 @@ class Looked:
         The window that was segmented.
     corner : (row, column)
         Where the window begins on the plane.
+    clip_sees : (h, w, 3) uint8 array
+        The same window as it is shown to CLIP.
     """
 
     segments: Segments
     rgb: NDArray[np.uint8]
     corner: tuple[int, int]
+    clip_sees: NDArray[np.uint8]
     held: tuple[Any, ...] = ()
     """Lazy arrays, kept alive so that no other takes their place in the memory."""
 
@@ -181,12 +184,15 @@ class Engine:
             found = slip.propose(slip.encode(sam_sees, progress=progress), progress=progress)
             found = slip.embed(found, clip_sees, progress=progress).replace(origin=dict(made_by))
         looked = Looked(
-            _on_the_plane(found, snapshot), sam_sees, (snapshot.window[0].start, snapshot.window[1].start)
+            _on_the_plane(found, snapshot),
+            sam_sees,
+            (snapshot.window[0].start, snapshot.window[1].start),
+            clip_sees,
         )
         containment(looked.segments.masks)  # measures overlaps, which sliders then find measured
         self._remember(key, looked)
         if snapshot.lazy:
-            held = Looked(looked.segments, looked.rgb, looked.corner, snapshot.data)
+            held = replace(looked, held=snapshot.data)
             self._remember(lazy, held)
         return looked
 

@@ -167,7 +167,7 @@ def _settings() -> dict[Where, Any]:
 
 
 class _Call:
-    """Calls a method, whatever layer the key was pressed on."""
+    """Calls a method, with the image in front whose layer the key was pressed on."""
 
     def __init__(self, decisions: Decisions, action: str) -> None:
         self._decisions, self._action = decisions, action
@@ -176,4 +176,5 @@ class _Call:
         )
 
     def __call__(self, layer: Any) -> None:
-        getattr(self._decisions, self._action)()
+        if self._decisions.turn_to(layer):
+            getattr(self._decisions, self._action)()

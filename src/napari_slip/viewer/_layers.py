@@ -84,6 +84,24 @@ class ResultLayers:
                 return layer
         return None
 
+    def owns(self, layer: Layer) -> bool:
+        """Whether a layer is one of this image's, the preview too."""
+        return bool(layer.metadata.get(OURS, ("", ""))[1] == self._mark)
+
+    def find(self, place: Place) -> list[Labels]:
+        """Take over layers that an earlier dock has left, and return them."""
+        left = []
+        for role in ROLES:
+            if role not in self._layers and (layer := self.get(role)) is not None:
+                left.append(layer)
+                self._places[role] = place
+                self._written[role] = layer.data
+                if role == "matches" and place.steps:
+                    layer.events.paint.connect(self._note_stroke)
+                elif role == "matches":  # only what is painted from now on is a person's
+                    self._clean = np.array(layer.data)
+        return left
+
     def show_segments(self, picture: NDArray[np.uint32], place: Place, table: pd.DataFrame) -> Labels:
         """Show the segments of a plane, with one row of features for each."""
         layer = self._put("segments", picture, place, len(table))

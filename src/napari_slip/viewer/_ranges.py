@@ -88,7 +88,6 @@ class RangeRow(QWidget):
         super().__init__(parent)
         self._log = logarithmic
         self._words = words or (lambda low, high: f"{low:.2f} \N{EN DASH} {high:.2f}")
-        self._limits = (0.0, 1.0)
         self.slider = _HistogramSlider()
         self.slider.setRange(0.0, 1.0)
         self.slider.setValue((0.0, 1.0))
@@ -104,12 +103,14 @@ class RangeRow(QWidget):
         layout.addWidget(label, 0, 0)
         layout.addWidget(self.ends, 0, 1)
         layout.addWidget(self.slider, 1, 0, 1, 2)
+        self.value = self._read()
+        """The two ends, exactly as they were set, also where the slider does not reach them."""
+        self._seen = self.slider.ends
         self.slider.valueChanged.connect(self._moved)
         self._write()
 
-    @property
-    def value(self) -> tuple[float, float]:
-        """The two ends; an end at the rim of a logarithmic slider is no limit."""
+    def _read(self) -> tuple[float, float]:
+        """Return what the slider says; an end at the rim of a logarithmic one is no limit."""
         low, high = self.slider.ends
         if not self._log:
             return min(max(low, 0.0), 1.0), min(max(high, 0.0), 1.0)
@@ -118,8 +119,7 @@ class RangeRow(QWidget):
 
     def set_value(self, value: tuple[float, float]) -> None:
         """Move the slider without telling anybody."""
-        if value == self.value:
-            return
+        self.value = value
         bottom, top = self.slider.minimum(), self.slider.maximum()
         if self._log:
             low = bottom if value[0] <= 0 else np.log10(value[0])
@@ -129,21 +129,25 @@ class RangeRow(QWidget):
         blocked = self.slider.blockSignals(True)
         self.slider.setValue((float(np.clip(low, bottom, top)), float(np.clip(high, bottom, top))))
         self.slider.blockSignals(blocked)
+        self._seen = self.slider.ends
         self._write()
 
     def set_values(self, values: NDArray[np.floating]) -> None:
         """Show the distribution of `values`, and let a logarithmic slider reach over all of them."""
-        chosen = self.value
         if self._log and len(values):
             positive = np.maximum(values, 1)
             blocked = self.slider.blockSignals(True)
             self.slider.setRange(float(np.floor(np.log10(positive.min()) * 10) / 10), _upper(positive))
             self.slider.blockSignals(blocked)
-            self.set_value(chosen)
+            self.set_value(self.value)
         self.slider.set_values(np.log10(np.maximum(values, 1)) if self._log else values)
         self._write()
 
     def _moved(self) -> None:
+        """Take over the end that was moved; the other stays what it was set to."""
+        pairs = zip(self.slider.ends, self._seen, self._read(), self.value, strict=True)
+        low, high = (kept if end == before else new for end, before, new, kept in pairs)
+        self.value, self._seen = (low, high), self.slider.ends
         self._write()
         self.changed.emit()
 

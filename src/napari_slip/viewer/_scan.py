@@ -47,11 +47,14 @@ class Found:
         From a plane to what was asked of it.
     looks : dict
         From plane and segment of what was accepted to what CLIP sees of it.
+    clip : str
+        Hash of the CLIP that has seen it.
     """
 
     best: dict[str, dict[Index, float]] = field(default_factory=dict)
     done: dict[Index, str] = field(default_factory=dict)
     looks: dict[tuple[Index, int], NDArray[np.float32]] = field(default_factory=dict)
+    clip: str = ""
 
     def note(self, outcome: Outcome) -> None:
         """Keep the little that is needed of a plane once its segments are let go."""
@@ -62,6 +65,9 @@ class Found:
         for name, score in zip(match.names, best_scores(match).tolist(), strict=True):
             self.best.setdefault(name, {})[index] = score
         if match.segments.embedding is not None:
+            if self.clip != outcome.slip.encoder.card.hash:  # what two models see cannot be compared
+                self.clip = outcome.slip.encoder.card.hash
+                self.looks.clear()
             for row in np.flatnonzero(match.accepted().any(axis=1)).tolist():
                 self.looks[index, row + 1] = match.segments.embedding[row]
 

@@ -36,8 +36,8 @@ def session_key(layer: Image, place: Place) -> str:
     sums.update(repr((tuple(data.shape), str(data.dtype), place.axes, place.channel_axis)).encode())
     if isinstance(data, np.ndarray):
         sums.update(_sample(data).tobytes())
-    else:  # to look into a lazy array may take its time
-        sums.update(str(layer.source.path or layer.name).encode())
+    else:  # to look into a lazy array may take its time; the channels of one file have names of their own
+        sums.update(repr((layer.source.path, layer.name)).encode())
     return sums.hexdigest()
 
 

@@ -118,10 +118,13 @@ class Sheet:
 
     def bring_back(self) -> None:
         """Make the layers that are not there: at first, and after a person has removed them."""
+        left = self.layers.find(self.place)
         if self.alive and self.layers.get("segments") is None:
             self._show_plane()
-        if self.layers.get("matches") is None:
+        if self.layers.get("matches") is None or (left and self.workspace.session.objects):
             self._draw_objects()
+        for layer in left:
+            self.drawn.emit(layer)
 
     def _show_objects(self) -> None:
         if self.layers.get("matches") is not None:

@@ -317,7 +317,8 @@ def labels_on(layer: Labels, place: Place) -> NDArray[Any]:
     full = tuple(n for axis, n in enumerate(place.full) if axis != place.channel_axis)
     if shape not in (place.shape, full):
         raise InputError(
-            f"The labels {layer.name!r} are {shape}, but the image is {full}: choose labels of the same pixels."
+            f"The labels {layer.name!r} are {shape}, but the image is {full}: choose labels of the same "
+            "pixels."
         )
     return _cut_labels(layer_data(layer), place)
 

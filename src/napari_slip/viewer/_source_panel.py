@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from napari.layers import Image, Labels, Shapes
 from qtpy.QtWidgets import QComboBox, QFormLayout, QMenu, QToolButton, QWidget
@@ -24,6 +25,8 @@ class SourcePanel(QWidget):
         self._desk = desk
         self._shapes: list[Shapes] = []
         self._image: Image | None = None
+        self._axes: WeakKeyDictionary[Image, int] = WeakKeyDictionary()
+        self._seen: list[Image | None] = []
         self.region = QComboBox()
         self.region.setToolTip(
             "What is segmented: the plane on screen, the part that is seen, or a drawn region."
@@ -76,7 +79,8 @@ class SourcePanel(QWidget):
         """Offer what applies to an image."""
         self._image = image
         source = self._desk.source
-        source.others, source.clip_sees, source.channel_axis = (), None, None
+        source.others, source.clip_sees = (), None
+        source.channel_axis = None if image is None else self._axes.get(image)
         blocked = self.axis.blockSignals(True)
         self.axis.clear()
         self.axis.addItem("none", None)
@@ -84,6 +88,7 @@ class SourcePanel(QWidget):
         if image is not None and not image.rgb and image.ndim > 2:
             for axis, n in enumerate(shape):
                 self.axis.addItem(f"axis {axis} ({n})", axis)
+            self.axis.setCurrentIndex(max(0, self.axis.findData(source.channel_axis)))
         self.axis.blockSignals(blocked)
         self._form.setRowVisible(self.axis, self.axis.count() > 1)
         self._list()
@@ -147,10 +152,13 @@ class SourcePanel(QWidget):
         others = tuple(layer for layer in self._possible() if layer.unique_id in chosen)
         self._desk.source.others = others
         self.others.setText(", ".join(layer.name for layer in others) or "no other layer")
+        at = self.sees.currentIndex()
+        seen = self._seen[at] if 0 <= at < len(self._seen) else None
         blocked = self.sees.blockSignals(True)
         self.sees.clear()
-        if self._image is not None:
-            self.sees.addItems(["all together", *(layer.name for layer in (self._image, *others))])
+        self._seen = [] if self._image is None else [None, self._image, *others]
+        self.sees.addItems(["all together" if layer is None else layer.name for layer in self._seen])
+        self.sees.setCurrentIndex(self._seen.index(seen) if seen in self._seen else 0)
         self.sees.blockSignals(blocked)
         self._form.setRowVisible(self.sees, bool(others))
         self._changed()
@@ -163,5 +171,13 @@ class SourcePanel(QWidget):
         source.displayed_contrast = self.contrast.currentIndex() == 1
 
     def _axis_changed(self) -> None:
-        self._desk.source.channel_axis = self.axis.currentData()
+        self.choose_axis(self.axis.currentData())
+
+    def choose_axis(self, axis: int | None) -> None:
+        """Say which axis of the image holds its channels; it is remembered for this image."""
+        if self._image is not None and axis is not None:
+            self._axes[self._image] = axis
+        elif self._image is not None:
+            self._axes.pop(self._image, None)
+        self.show_image(self._image)
         self._desk.choose(self._image)

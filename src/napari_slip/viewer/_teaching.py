@@ -251,7 +251,7 @@ def look_at(outcome: Outcome, thing: Object, progress: Progress) -> NDArray[np.f
     from napari_slip.matching.similarity import unit
     from napari_slip.segments import PackedMasks
 
-    rgb = outcome.looked.rgb
+    rgb = outcome.looked.clip_sees
     crop, corner = _within(outcome, thing)
     masks = PackedMasks.pack([crop], [corner])
     encoder, crops = outcome.slip.encoder, outcome.slip.crops

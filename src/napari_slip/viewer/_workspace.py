@@ -13,12 +13,12 @@ from psygnal import Signal
 from napari_slip.errors import InputError
 from napari_slip.filtering import select
 from napari_slip.io import finite
-from napari_slip.objects import Object
+from napari_slip.objects import Object, shared_pixels
 from napari_slip.session import Edit, object_of
 from napari_slip.settings import FilterSettings, MatchSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -119,7 +119,8 @@ class Workspace:
             self.current, self.like = None, None
         self._select()
         (self.shown_changed if same else self.plane_changed).emit()
-        self.settle()
+        if self._match is not None:
+            self.session.predict(self._match, self.plane)
 
     def _note(self, outcome: Outcome) -> None:
         """Let the session tell what it was worked with."""
@@ -142,6 +143,16 @@ class Workspace:
         self._match = None if self.outcome is None else self.outcome.match
         self._select()
         self.plane_changed.emit()
+        self.settle()  # the filters and the rule may have been set on another plane
+
+    def rename_class(self, name: str, new_name: str) -> None:
+        """Rename a class, with its Objects and with what was found of it on every plane."""
+        self.session.rename_class(name, new_name)
+        for plane, outcome in self._outcomes.items():
+            self._outcomes[plane] = _renamed(outcome, name, new_name.strip())
+        if self._match is not None and self.outcome is not None:
+            self._match = self.outcome.match
+            self._select()
 
     def show(self, filters: FilterSettings, settings: MatchSettings, active: str) -> None:
         """Filter, select and put in front; nothing is deleted, and `settle` turns it into Objects."""
@@ -154,7 +165,7 @@ class Workspace:
     def settle(self) -> None:
         """Make predictions of what is accepted now; nothing happens if they are predicted already."""
         if self._match is not None:
-            self.session.predict(self._match, self.plane)
+            self.session.predict(self._match, self.plane, add_classes=False)
 
     def travel(self, step: Callable[[], bool]) -> None:
         """Undo or redo; what is open afterwards is predicted."""
@@ -228,10 +239,7 @@ class Workspace:
 
     def _decide(self, rows: Iterable[int], status: Status) -> None:
         rows = sorted(set(rows))
-        if self._match is None or self.column is None or not rows:
-            return
-        known = self._ids(self._match.names[self.column], rows)
-        objects = self.session.objects
+        known, objects = self._ids(rows), self.session.objects
         decided = [objects[known[row]] if row in known else self._object(row) for row in rows]
         self.session.apply(Edit(tuple(replace(thing, status=status) for thing in decided)))
         self.settle()
@@ -256,16 +264,9 @@ class Workspace:
                 raise InputError("This segment lies in no other and has no parts.")
             to = int(parts[segments.area[parts].argmax()])
         parts_of = self._parts
-        known = (
-            {}
-            if self.column is None or self._match is None
-            else self._ids(self._match.names[self.column], [row])
-        )
-        if known:
+        if known := self._ids([row]):
             thing, other = self.session.objects[known[row]], self._object(to)
-            self.session.apply(
-                Edit((replace(other, id=thing.id, track=thing.track, class_name=thing.class_name),))
-            )
+            self.session.apply(Edit((replace(other, id=thing.id, track=thing.track),)))
             self.settle()
         self.point_at(to)
         self._parts = parts_of
@@ -278,18 +279,11 @@ class Workspace:
 
     def row_of(self, label: int) -> int | None:
         """Return the row of the segment that an Object of this plane came from."""
-        for thing in self.session.objects.values():
-            if thing.label == label and thing.plane == self.plane and thing.segment is not None:
-                return thing.segment - 1
-        return None
+        return next((row for row, thing in self._things() if thing.label == label), None)
 
     def states(self) -> dict[int, tuple[str, str]]:
         """Return class and status of every row that is an Object on this plane."""
-        return {
-            o.segment - 1: (o.class_name, o.status)
-            for o in self.session.objects.values()
-            if o.segment is not None and o.plane == self.plane
-        }
+        return {row: (thing.class_name, thing.status) for row, thing in self._things()}
 
     def beginning(self, name: str) -> Object:
         """Return what clicks make a new Object of: the segment under the cursor, or nothing yet."""
@@ -303,19 +297,32 @@ class Workspace:
 
     def _object(self, row: int) -> Object:
         """Make an accepted Object of a segment, of the class in front."""
-        assert self._match is not None and self.column is not None
+        if self._match is None or self.column is None:
+            raise InputError("No class was looked for on this plane: type a text, or tick a class.")
+        if self.active and self.active != self._match.names[self.column]:
+            raise InputError(
+                f"Class {self.active!r} was not looked for on this plane: tick it, or choose another class."
+            )
         return object_of(self._match, row, self.column, self.plane, "accepted")
 
-    def _ids(self, name: str, rows: Iterable[int]) -> dict[int, int]:
+    def _ids(self, rows: Iterable[int]) -> dict[int, int]:
+        """Return which of these rows are Objects of the class in front, and their ids."""
+        name = self.active or ("" if self._match is None else self._match.names[self.column or 0])
         wanted = set(rows)
-        return {
-            o.segment - 1: i
-            for i, o in self.session.objects.items()
-            if o.segment is not None
-            and o.segment - 1 in wanted
-            and o.class_name == name
-            and o.plane == self.plane
-        }
+        return {row: thing.id for row, thing in self._things() if row in wanted and thing.class_name == name}
+
+    def _things(self) -> Iterator[tuple[int, Object]]:
+        """Go through the Objects of this plane that are segments of it, each with its row.
+
+        A number alone does not tell: other segments may have come since, or another program has counted them.
+        """
+        if (segments := self.segments) is None:
+            return
+        for thing in self.session.objects.values():
+            if thing.plane == self.plane and thing.segment is not None and thing.segment <= len(segments):
+                row = thing.segment - 1
+                if _lies_on(thing, segments, row):
+                    yield row, thing
 
     def _select(self) -> None:
         segments = self.segments
@@ -326,3 +333,27 @@ class Workspace:
         self._selection = select(segments, self.filters, score)
         if self._match is not None:
             self._match = replace(self._match, selection=self._selection, settings=self.settings)
+
+
+def _lies_on(thing: Object, segments: Segments, row: int) -> bool:
+    """Whether an Object and a segment have a pixel in common; equal boxes are taken for a yes."""
+    x0, y0, x1, y1 = segments.boxes[row].tolist()
+    if thing.origin == (x0, y0) and thing.crop.shape == (y1 - y0, x1 - x0):
+        return True
+    return shared_pixels(replace(thing, crop=segments.masks.crop(row), origin=(x0, y0)), thing) > 0
+
+
+def _renamed(outcome: Outcome, name: str, new_name: str) -> Outcome:
+    """Return what was found with another name for one of the classes."""
+
+    def of(old: str) -> str:
+        return new_name if old == name else old
+
+    request = replace(
+        outcome.request, prompts={of(key): phrases for key, phrases in outcome.request.prompts.items()}
+    )
+    match = outcome.match
+    if match is not None:
+        unknown = {of(key): words for key, words in match.unknown.items()}
+        match = replace(match, names=tuple(map(of, match.names)), unknown=unknown)
+    return replace(outcome, request=request, match=match)

@@ -70,11 +70,12 @@ def show_results(viewer: napari.Viewer, out: Path) -> SlipDock:
     # from the last to the first, so that the first lies on top and is the one that the dock chooses
     for record in reversed(records):
         image = _add(viewer, out, record)
-    for layer in viewer.layers:
-        layer.visible = layer.name.startswith(image.name)
     dock = SlipDock(viewer)
     viewer.window.add_dock_widget(dock, name="SLIP")
     dock.images.choose(image)
+    if records[0].channel_axis is not None:
+        dock.source.choose_axis(records[0].channel_axis)
+    dock.desk.show_alone()
     dock.rule.choose(provenance.settings.match)
     dock.prompt.setText(next(iter(records[0].prompts), ""))
     dock.prompt.setFocus()
