@@ -39,6 +39,7 @@ from napari_slip.viewer._teach_panel import TeachPanel
 
 if TYPE_CHECKING:
     import napari.viewer
+    from qtpy.QtGui import QKeyEvent
 
     from napari_slip.viewer._engine import Engine
 
@@ -110,6 +111,13 @@ class SlipDock(QWidget):
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.dispose()
         return handled
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Keep Return, which a line of text has answered, from the layer that is active meanwhile."""
+        if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Stop and save when the viewer is being closed; a person may still say no to it."""
