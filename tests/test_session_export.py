@@ -7,85 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from _commands import commands, one_sentence
+from _work import SHAPE, rectangle, same, same_picture, sessions, two_cells, worked_on
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 
 from napari_slip.errors import InputError
-from napari_slip.io import KINDS, export_session, import_session, read_ome_zarr
-from napari_slip.objects import Pointing
-from napari_slip.session import Edit, Session, editing
+from napari_slip.io import export_session, import_session, read_ome_zarr
+from napari_slip.session import Edit, Session
 from napari_slip.stacks import Stack
-
-SHAPE = (24, 32)
-STATUSES = ("predicted", "accepted", "corrected", "rejected")
-
-
-def rectangle(y, x, height, width):
-    mask = np.zeros(SHAPE, bool)
-    mask[y : y + height, x : x + width] = True
-    return mask
-
-
-@st.composite
-def sessions(draw, overlapping=True):
-    """Sessions of several planes, classes, tracks, clicks; masks overlap or not."""
-    session = Session(SHAPE)
-    for name in draw(st.lists(st.sampled_from(["cell", "débris", "a/b: c", "夜"]), unique=True, min_size=1)):
-        session.classes = session.classes.add(name, [name, f"a round {name}"])
-    names = [c.name for c in session.classes]
-    depth = draw(st.integers(0, 2))
-    for _ in range(draw(st.integers(0, 6))):
-        plane = tuple(draw(st.integers(0, 2)) for _ in range(depth))
-        mask = rectangle(*(draw(st.integers(1, 14)) for _ in range(4)))
-        mask &= np.random.default_rng(draw(st.integers(0, 9))).random(SHAPE) > 0.3
-        if not overlapping:
-            mask &= session.picture(plane) == 0
-        if not mask.any():
-            continue
-        (i,) = session.adopt(mask.astype(np.uint8), plane, draw(st.sampled_from(names)))
-        status = draw(st.sampled_from(STATUSES if overlapping else STATUSES[:3]))
-        if status == "rejected":
-            session.reject([i])
-        elif status == "corrected":
-            click = (draw(st.floats(0, 20)), draw(st.floats(0, 20)), draw(st.integers(0, 1)))
-            session.apply(editing.reshape(session.objects[i], mask, Pointing((click,), (1.5, 2.0, 9.0, 9.5))))
-    by_plane = {o.plane: o.id for o in session.objects.values() if o.status != "rejected"}
-    if len(by_plane) > 1 and draw(st.booleans()):
-        first = session.objects[min(by_plane.values())]
-        same = [i for i in by_plane.values() if session.objects[i].class_name == first.class_name]
-        session.link([same])
-    session.settings = {"match": {"select": "best"}}
-    return session
-
-
-def same(one, other):
-    assert one.shape == other.shape
-    assert one.classes == other.classes
-    assert one.settings == other.settings
-    assert one.table().equals(other.table())
-    for a, b in zip(one.objects.values(), other.objects.values(), strict=True):
-        assert a.pointing == b.pointing
-        np.testing.assert_array_equal(a.mask(SHAPE), b.mask(SHAPE))
-
-
-def same_picture(one, other):
-    """The same things of the same classes, whatever their numbers; tracks stay tracks."""
-    assert one.shape == other.shape
-    mine = [o for o in one.objects.values() if o.status != "rejected"]
-    assert len(mine) == len(other.objects)
-    numbers = {}
-    for o in mine:
-        shown = other.picture(o.plane)[o.window][o.crop]
-        (label,) = set(shown.tolist())
-        assert numbers.setdefault(o.label, label) == label
-        (found,) = [p for p in other.objects.values() if p.label == label and p.plane == o.plane]
-        assert (found.area, found.class_name) == (o.area, o.class_name)
-    assert len(set(numbers.values())) == len(numbers)
-    colours = {c.name: c.colour for c in one.classes}
-    assert all(colours[c.name] == c.colour for c in other.classes)
 
 
 @settings(max_examples=40)
@@ -104,20 +35,6 @@ def test_label_pictures_bring_back_the_same_things(session, tmp_path_factory):
     paths = export_session(session, tmp_path_factory.mktemp("out"), "a", ["labels", "zarr"])
     for path in paths.values():
         same_picture(session, import_session(path))
-
-
-def worked_on():
-    """Two overlapping cells on one plane, a rejected one, and one by clicks."""
-    session = Session(SHAPE)
-    session.classes = session.classes.add("cell", ["cell", "a round cell"]).add("dirt")
-    (large,) = session.adopt(rectangle(2, 2, 12, 12).astype(int), class_name="cell")
-    (small,) = session.adopt(rectangle(5, 5, 4, 4).astype(int), class_name="dirt")
-    (gone,) = session.adopt(rectangle(1, 20, 3, 3).astype(int), class_name="dirt")
-    session.reject([gone])
-    mask = rectangle(15, 20, 6, 8)
-    session.apply(editing.reshape(session.objects[small], mask, Pointing(((22.5, 17.0, 1),))))
-    (again,) = session.adopt(rectangle(5, 5, 4, 4).astype(int), class_name="dirt")
-    return session, (large, small, gone, again)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
@@ -191,13 +108,6 @@ def test_no_object_of_a_coco_file_is_lost_whatever_its_id(tmp_path, ids):
     assert list(session.objects) == ([3, 4, 9] if ids == (3, 9, 4) else [1, 2, 3])
     assert len(np.unique(session.picture())) == 4
     assert sorted(o.origin for o in session.objects.values()) == [(0, 2), (4, 2), (8, 2)]
-
-
-def two_cells(planes):
-    session = Session(SHAPE)
-    for n, plane in enumerate(planes):
-        session.adopt(rectangle(2 + 7 * n, 2 + 7 * n, 5, 5).astype(int), plane, ["cell", "dirt"][n])
-    return session
 
 
 @pytest.mark.parametrize(
@@ -332,92 +242,6 @@ def test_an_unknown_kind_or_file_ends_in_a_sentence(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):
         export_session(session, tmp_path / "file", "a", ["coco"])
-
-
-# ---------------------------------------------------------------- the command line
-
-
-@pytest.fixture
-def call(monkeypatch, tmp_path_factory):
-    return commands(monkeypatch, tmp_path_factory.mktemp("cache"))
-
-
-def test_the_commands_import_labels_of_another_program_and_export_them(call, tmp_path):
-    labels = np.zeros(SHAPE, np.uint16)
-    labels[2:9, 3:9], labels[12:20, 12:30] = 40, 900
-    tifffile.imwrite(tmp_path / "cellpose.tif", labels)
-    done = call("import", tmp_path / "cellpose.tif", "--class", "nucleus")
-    assert done.exit_code == 0, done.output
-    assert done.stdout.strip().endswith("cellpose.slip: 2 nucleus")
-    Image.fromarray(np.full(SHAPE, 90, np.uint8)).save(tmp_path / "cells.png")
-    done = call(
-        *("export", tmp_path / "cellpose.slip", "--image", tmp_path / "cells.png", "--to", ",".join(KINDS)),
-        *("--pixel-size", 0.25, "--unit", "um", "--out", tmp_path / "out"),
-    )
-    assert done.exit_code == 0, done.output
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"cells" + end for end in KINDS.values()}
-    table = pd.read_csv(tmp_path / "out" / "cells.objects.csv")
-    assert table["area_um2"].tolist() == [42 / 16, 144 / 16]
-    labels = read_ome_zarr(tmp_path / "out" / "cells.ome.zarr", "labels/objects")
-    assert labels.scale == (0.25, 0.25)
-    assert {axis["unit"] for axis in labels.attributes["multiscales"][0]["axes"]} == {"micrometer"}
-    (picture,) = json.loads((tmp_path / "out" / "cells.coco.json").read_text())["images"]
-    assert picture["file_name"] == "cells.png"
-    story = json.loads((tmp_path / "out" / "cells.export.json").read_text())
-    assert story["objects"] == [{"class": "nucleus", "plane": [], "accepted": 2}]
-    assert len(story["files"]) == len(KINDS)
-    again = call("import", tmp_path / "out" / "cells.coco.json", "-o", tmp_path / "again.slip")
-    assert again.exit_code == 0, again.output
-    same(Session.load(tmp_path / "cellpose.slip"), Session.load(tmp_path / "again.slip"))
-
-
-def test_the_commands_say_in_a_sentence_what_is_wrong(call, tmp_path):
-    session, _ = worked_on()
-    session.save(tmp_path / "a.slip")
-    wrong = call("export", tmp_path / "a.slip", "--to", " , ")
-    assert wrong.exit_code == 2 and "names no kind of file" in one_sentence(wrong.stderr)
-    wrong = call("import", tmp_path / "a.slip")
-    assert wrong.exit_code == 2 and "a.slip is there already" in one_sentence(wrong.stderr)
-    for alone in (("--pixel-size", 0.65), ("--unit", "um")):
-        wrong = call("export", tmp_path / "a.slip", *alone)
-        assert wrong.exit_code == 2 and "--pixel-size and --unit go together" in one_sentence(wrong.stderr)
-    wrong = call("export", tmp_path / "a.slip", "--unit", "um", "--pixel-size", 0)
-    assert wrong.exit_code == 2 and "a number above 0" in one_sentence(wrong.stderr)
-    wrong = call("export", tmp_path / "b.slip")
-    assert wrong.exit_code == 2 and "does not exist" in one_sentence(wrong.stderr)
-
-
-def test_names_with_dots_do_not_fall_together_and_no_work_is_replaced(call, tmp_path):
-    labels = np.zeros(SHAPE, np.uint8)
-    labels[2:9, 3:9] = 1
-    for well in ("A01", "A02"):
-        tifffile.imwrite(tmp_path / f"plate1.{well}.tif", labels)
-        done = call("import", tmp_path / f"plate1.{well}.tif")
-        assert done.exit_code == 0, done.output
-        assert f"plate1.{well}.slip: 1 object" in done.stdout
-        done = call("export", tmp_path / f"plate1.{well}.slip", "--to", "coco,labels", "-o", tmp_path / "out")
-        assert done.exit_code == 0, done.output
-    ends = (".coco.json", ".labels.tif")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        f"plate1.{well}{end}" for well in ("A01", "A02") for end in ends
-    }
-    before = (tmp_path / "plate1.A01.slip").read_bytes()
-    for end in ends:
-        copy = (tmp_path / "out" / f"plate1.A01{end}").rename(tmp_path / f"plate1.A01{end}")
-        wrong = call("import", copy)
-        assert wrong.exit_code == 2
-        assert "plate1.A01.slip is there already and may hold work" in one_sentence(wrong.stderr)
-    assert (tmp_path / "plate1.A01.slip").read_bytes() == before
-
-
-def test_import_says_where_the_session_lies(call, tmp_path):
-    labels = np.zeros((3, *SHAPE), np.uint8)
-    labels[0, 2:9, 3:9], labels[2, 2:9, 3:9], labels[2, 12:20, 12:30] = 1, 2, 3
-    tifffile.imwrite(tmp_path / "a.tif", labels, photometric="minisblack")
-    done = call("import", tmp_path / "a.tif", "--class", "nucleus", "--out", tmp_path / "x.json")
-    assert done.exit_code == 0, done.output
-    assert done.stdout.strip() == f"{tmp_path / 'x.json.slip'}: 3 nucleus"  # of all planes together
-    assert len(Session.load(tmp_path / "x.json.slip").objects) == 3
 
 
 @settings(max_examples=25)
