@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_slip.errors import InputError
+from napari_slip.io.stacks import PICTURES
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 MASK = ".mask.png"
 """How the file of an object's mask ends that lies beside its picture."""
 
@@ -26,17 +27,20 @@ class Example:
     path : Path
         Of the picture.
     name : str
-        Its class.
+        Its class; or its caption, where a table tells no class.
     caption : str, optional
         What is said of it; without one, a template with the class.
     group : str
         Pictures of one group are near-duplicates, and stay on one side of a split.
+    classed : bool
+        Whether the name is that of a class.
     """
 
     path: Path
     name: str
     caption: str | None = None
     group: str = ""
+    classed: bool = True
 
     @cached_property
     def mask(self) -> Path | None:
@@ -91,7 +95,7 @@ def _folder(folder: Path) -> list[Example]:
         Example(path, inner.name)
         for inner in sorted(path for path in folder.iterdir() if path.is_dir())
         for path in sorted(inner.iterdir())
-        if path.suffix.lower() in SUFFIXES and not path.name.endswith(MASK)
+        if path.suffix.lower() in PICTURES and not path.name.endswith(MASK)
     ]
     if len({example.name for example in found}) < 2:
         raise InputError(
@@ -123,21 +127,24 @@ def _table(path: Path) -> list[Example]:
         name, caption = row.get("class") or row.get("caption"), row.get("caption") or None
         if not name:
             raise InputError(f"Line {number} of {path} has neither a caption nor a class: give one of them.")
-        found.append(Example(picture, name, caption, row.get("group", "")))
+        found.append(Example(picture, name, caption, row.get("group", ""), bool(row.get("class"))))
     if len(found) < 2:
-        raise InputError(f"{path} names {len(found)} pictures, but at least 2 are expected.")
+        raise InputError(f"{path} names {counted(len(found), 'picture')}, but at least 2 are expected.")
     return found
 
 
 def _grouped(examples: list[Example]) -> list[Example]:
-    """Put pictures of a class that look the same at a glance into one group, where the table names none."""
+    """Put pictures of a class, or without any, that look the same at a glance into one group.
+
+    Groups that the table names stay.
+    """
     looks = [0 if example.group else _glance(example.path) for example in examples]
     groups: list[Example] = []
-    known: dict[str, list[tuple[int, str]]] = {}
+    known: dict[str | None, list[tuple[int, str]]] = {}
     for example, look in zip(examples, looks, strict=True):
         group = example.group
         if not group:
-            mine = known.setdefault(example.name, [])
+            mine = known.setdefault(example.name if example.classed else None, [])
             group = next((g for other, g in mine if (look ^ other).bit_count() <= ALIKE), str(example.path))
             mine.append((look, group))
         groups.append(replace(example, group=group))
@@ -170,17 +177,34 @@ def _partly_transparent(path: Path) -> bool:
 
 
 def open_picture(path: Path):  # type: ignore[no-untyped-def]  # Pillow's own class
-    """Open a picture as RGB.
+    """Open a picture as RGB; of what has more than 8 bits or several channels, as it is shown to models.
 
     Raises
     ------
     InputError
-        If it is no picture.
+        If it is no picture, or a stack.
     """
     from PIL import Image
 
+    from napari_slip.images import to_rgb
+    from napari_slip.io.reading import read_image
+
     try:
         with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a picture: mend it or take it away.") from error
+            if not _deep(picture):
+                return picture.convert("RGB")
+    except (OSError, ValueError):  # what nobody can read is told below
+        pass
+    found = read_image(path)
+    return Image.fromarray(to_rgb(found.pixels, channel_axis=found.channel_axis))
+
+
+def _deep(picture: Any) -> bool:
+    """Whether Pillow would clip an open picture's values, or see one of its channels alone."""
+    if picture.format == "TIFF":
+        return picture.n_frames > 1 or max(picture.tag_v2.get(BITS, (1,))) > 8
+    return bool(picture.mode.startswith(("I", "F")))
+
+
+BITS = 258
+"""TIFF's tag BitsPerSample, one number for each channel."""

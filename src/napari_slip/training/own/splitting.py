@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_slip.errors import InputError
 from napari_slip.training.own.examples import Example, class_names
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ class Split:
 def split(examples: Sequence[Example], share: float = 0.2, seed: int = 42, hold_out: int = 0) -> Split:
     """Split examples at random, class by class, and never through a group of near-duplicates.
 
+    Examples without a class are split as one class is.
+
     Parameters
     ----------
     examples : sequence of Example
@@ -33,7 +36,8 @@ def split(examples: Sequence[Example], share: float = 0.2, seed: int = 42, hold_
     share : float
         Of each class for validation, at least one group.
     seed : int
-        Same seed, same split, whatever the order of the examples.
+        Same seed, same split, whatever the order of the examples. Each class has its own chance, so that
+        what becomes of one depends neither on the other classes nor on which of them are held out.
     hold_out : int
         How many whole classes are held out.
 
@@ -44,30 +48,56 @@ def split(examples: Sequence[Example], share: float = 0.2, seed: int = 42, hold_
     Raises
     ------
     InputError
-        If fewer than two classes would be left, or a class has one group alone.
+        If fewer than two classes would be left, a class has one group alone, or shares all its groups with
+        classes before it that left it on one side.
     """
-    names = class_names(examples)
-    if len(names) - hold_out < 2:
+    names = class_names([e for e in examples if e.classed])
+    loose = [e for e in examples if not e.classed]
+    if hold_out and not names:
+        raise InputError(
+            f"--hold-out is {hold_out}, but the table names captions and no classes: hold out 0, or add a "
+            "column class."
+        )
+    if len(names) - hold_out < 2 and not loose:
         raise InputError(
             f"{hold_out} of {len(names)} classes were to be held out, but at least 2 must be left to learn."
         )
-    rng = np.random.default_rng(seed)
-    away = set(rng.permutation(np.asarray(names, object))[:hold_out])
-    training: list[Example] = []
-    validation: list[Example] = []
-    many = len(names) == len(examples)  # a caption for each picture: there is nothing to balance
-    for name in ["all pictures"] if many else [name for name in names if name not in away]:
-        own = sorted((e for e in examples if many or e.name == name), key=lambda e: str(e.path))
-        groups = sorted({e.group for e in own})
-        if len(groups) < 2:
-            raise InputError(
-                f"The class {name!r} has {len(own)} pictures that all look alike or are one: at least 2 "
-                "different ones are needed, one to learn from and one to check."
-            )
-        order = rng.permutation(len(groups))
-        kept = {groups[k] for k in order[: max(1, round(share * len(groups)))]}
-        kept = kept if len(kept) < len(groups) else set(list(kept)[1:])
-        training += [e for e in own if e.group not in kept]
-        validation += [e for e in own if e.group in kept]
-    held = tuple(e for e in examples if e.name in away and not many)
-    return Split(tuple(training), tuple(validation), held)
+    away = sorted(names, key=lambda name: _chance(seed, name, "away").random())[:hold_out]
+    held = [e for e in examples if e.classed and e.name in away]
+    kept: dict[str, bool] = {}
+    for name in [name for name in names if name not in away]:
+        own = [e for e in examples if e.classed and e.name == name]
+        _keep_back(f"The class {name!r}", own, share, _chance(seed, name), kept)
+    if loose:
+        _keep_back("The table", loose, share, _chance(seed), kept)
+    rest = sorted((e for e in examples if not (e.classed and e.name in away)), key=lambda e: str(e.path))
+    rest.sort(key=lambda e: e.name if e.classed else "")
+    training = tuple(e for e in rest if not kept[e.group])
+    return Split(training, tuple(e for e in rest if kept[e.group]), tuple(held))
+
+
+def _keep_back(
+    what: str, own: Sequence[Example], share: float, rng: np.random.Generator, kept: dict[str, bool]
+) -> None:
+    """Choose which groups are kept back; what another class has chosen for a group it shares holds."""
+    groups = sorted({e.group for e in own})
+    if len(groups) < 2:
+        raise InputError(
+            f"{what} has {counted(len(own), 'picture')} that all look alike or are one: at least 2 "
+            "different ones are needed, one to learn from and one to check."
+        )
+    order = [groups[k] for k in rng.permutation(len(groups)).tolist()]
+    wanted = min(max(1, round(share * len(groups))), len(groups) - 1)
+    wanted -= sum(kept.get(group, False) for group in order)
+    free = [group for group in order if group not in kept]
+    kept |= {group: k < wanted for k, group in enumerate(free)}
+    if len({kept[group] for group in groups}) < 2:
+        raise InputError(
+            f"{what} shares all its groups with other classes, and all of them fell on one side: add "
+            "pictures of another group, or take another seed."
+        )
+
+
+def _chance(seed: int, *words: str) -> np.random.Generator:
+    """Draw by seed and words alone, the same in every process."""
+    return np.random.default_rng([seed, *"\n".join(words).encode()])
