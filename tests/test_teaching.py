@@ -62,6 +62,35 @@ def test_what_was_rejected_scores_low():
     assert scores[labels == 2].max() < scores[labels != 2].min()
 
 
+def test_texts_and_head_are_asked_about_the_same_examples():
+    rng = np.random.default_rng(4)
+    embedding, labels, centres = examples(rng, classes=3, n=6, spread=0.02)
+    lone = unit(rng.normal(size=(1, 16)))  # the only example of its class, whose text is another's
+    texts = np.vstack([centres, centres[:1]])
+    head = taught(np.vstack([embedding, lone]), [*labels, 3], texts)
+    assert head.examples == 19
+    assert (head.before, head.after) == (1, 1)
+
+
+def test_none_of_them_is_an_answer_of_the_texts_too():
+    embedding, labels, centres = examples(np.random.default_rng(5), classes=3, n=6, spread=0.02)
+    names = [f"class {k}" for k in range(3)]
+    nulls = unit(centres[:1] + 0.01)  # the model takes the first class for background
+    texts = unit(centres + np.eye(3, 16) * 0.5)
+    head = teach(embedding, [names[k] for k in labels], texts, names, nulls, clip="c")
+    assert head.before == pytest.approx(2 / 3)
+    assert head.after == 1
+
+
+def test_where_there_is_nothing_to_learn_the_check_says_so():
+    after = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        embedding, texts = unit(rng.normal(size=(12, 16))), unit(rng.normal(size=(2, 16)))
+        after.append(taught(embedding, np.repeat([0, 1], 6), texts).after)
+    assert np.mean(after) < 0.52  # 0.54 where the pull is chosen by the examples that it is asked about
+
+
 def test_one_kind_of_examples_is_nothing_to_learn_from():
     with pytest.raises(InputError, match="examples of one kind alone: accept some of a second class"):
         taught(np.eye(4, dtype=np.float32), [0, 0, 0, 0], np.eye(4, dtype=np.float32))
