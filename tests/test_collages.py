@@ -242,6 +242,30 @@ def test_a_model_without_a_name_is_told(tmp_path):
     assert "names no model" in wrong.stderr
 
 
+def test_two_models_of_one_title_are_told(folder, tmp_path):
+    words = ("evaluate", "collages", folder, "--out", tmp_path)
+    wrong = call(*words, "--clip", tmp_path / "a" / "model", "--clip", tmp_path / "b" / "model")
+    assert wrong.exit_code == 2
+    assert "Two models are called 'model': give each a title of its own, as in --clip one=A" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "word", ["--collages", "--tile", "--teach", "--judge-epochs", "--test-share", "--seed", "--collage-seed"]
+)
+def test_numbers_that_mean_nothing_are_told(folder, tmp_path, word):
+    wrong = call("evaluate", "collages", folder, "--out", tmp_path, word, -1)
+    assert wrong.exit_code == 2
+    assert word in wrong.stderr
+    assert "equal to" in wrong.stderr
+
+
+def test_an_experiment_of_another_size_does_not_use_what_is_there(tmp_path):
+    write_creatures(tmp_path / "creatures", classes=5, images=3, side=32)
+    wrong = call("experiment", "--out", tmp_path, "--classes", 4, "--images", 3)
+    assert wrong.exit_code == 2
+    assert re.search(r"holds 15 pictures of an earlier experiment, not 4 x 3: name another", wrong.stderr)
+
+
 @pytest.mark.slow
 def test_the_whole_experiment_runs_from_one_command_and_goes_on_for_free(tmp_path):
     words = (

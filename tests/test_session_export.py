@@ -227,6 +227,18 @@ def test_crops_lie_in_folders_by_class_and_follow_the_session(tmp_path):
         export_session(session, tmp_path, "a", ["crops"])
 
 
+def test_crops_of_one_track_are_named_alike(tmp_path):
+    session, mask = Session(SHAPE), rectangle(2, 2, 12, 12).astype(int)
+    session.classes = session.classes.add("cell")
+    ids = [session.adopt(mask, class_name="cell", plane=(k,))[0] for k in (0, 1)]
+    session.link([ids])
+    stack = Stack.of(np.random.default_rng(0).integers(0, 255, (2, *SHAPE), np.uint8), "zyx")
+    export_session(session, tmp_path, "a", ["crops"], stack=stack)
+    track = session.objects[ids[0]].track
+    found = sorted(path.name for path in tmp_path.glob("a.crops/cell/*.png"))
+    assert found == [f"a-track{track}-{k}-{name}.png" for k, name in enumerate(ids)]
+
+
 def test_an_unknown_kind_or_file_ends_in_a_sentence(tmp_path):
     session, _ = worked_on()
     with pytest.raises(InputError, match="'pdf' is no kind of file: choose from session, coco"):

@@ -4,49 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from _small_training import SMALL
 from PIL import Image
 from typer.testing import CliRunner
 
 from napari_slip.cli import app
-from napari_slip.errors import InputError
+from napari_slip.errors import Cancelled, InputError
 from napari_slip.models import load_clip
 from napari_slip.synthesis.creatures import write_creatures
-from napari_slip.training.own import TrainSettings, read_examples, split, train
+from napari_slip.training.own import TrainSettings, read_examples, train
 from napari_slip.training.own.batches import caption
 from napari_slip.training.own.examples import Example
-from napari_slip.training.own.fine_tuning import fine_tune
+from napari_slip.training.own.fine_tuning import _kept_apart, fine_tune
 from napari_slip.training.own.learner import make_learner
 from napari_slip.training.own.loop import _groups
 from napari_slip.training.own.pictures import mask_of
 from napari_slip.training.own.remembering import Memory
 from napari_slip.training.own.settling import SHARES, settle
 
+pytest_plugins = ["_training_fixtures"]
+
 CPU = torch.device("cpu")
-SMALL = TrainSettings(
-    image_model="resnet18",
-    text_model="distilbert:dim=16,n_layers=1,n_heads=2,hidden_dim=32",
-    image_size=32,
-    projection=16,
-    batch=8,
-    epochs=1,
-)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("creatures")
-    write_creatures(path, classes=3, images=5, side=64)
-    return path
-
-
-@pytest.fixture(scope="module")
-def data(folder):
-    return split(read_examples(folder))
 
 
 @pytest.mark.parametrize("template", ["{}", "This is an image of {}"])
@@ -92,20 +76,20 @@ def test_encoders_and_heads_learn_at_three_rates_and_only_the_heads_decay():
     ],
     ids=["bfloat16", "another timm model", "another text model", "soft targets"],
 )
-def test_other_models_precisions_and_losses_train(data, tmp_path, choices):
+def test_other_models_precisions_and_losses_train(parted, tmp_path, choices):
     settings = replace(SMALL, **choices)
-    done = train(data, settings, tmp_path)
+    done = train(parted, settings, tmp_path)
     assert np.isfinite([done.best.training_loss, done.best.validation_loss]).all()
     size = load_clip(tmp_path).encode_texts(["devun"]).shape[1]
     assert size == settings.projection
 
 
-def test_rates_fall_and_training_ends_when_nothing_is_gained(data, tmp_path):
+def test_rates_fall_and_training_ends_when_nothing_is_gained(parted, tmp_path):
     settings = replace(
         SMALL, head_rate=0.0, image_rate=0.0, text_rate=0.0, weight_decay=0.0, epochs=30, augment=False
     )
     frozen = replace(settings, image_model="vit_tiny_patch16_224", patience=1, factor=0.5, stop_after=4)
-    done = train(data, replace(frozen, head_rate=1e-12), tmp_path)
+    done = train(parted, replace(frozen, head_rate=1e-12), tmp_path)
     assert len(done.epochs) == 5  # the first is the best, and four have brought no more
     rates = [epoch.head_rate for epoch in done.epochs]
     assert rates[0] == 1e-12
@@ -116,9 +100,10 @@ def test_rates_fall_and_training_ends_when_nothing_is_gained(data, tmp_path):
     assert float(rows[0]["remaining_seconds"]) > float(rows[4]["remaining_seconds"]) > 0
 
 
-def test_the_command_trains_and_leaves_a_model_with_its_curve(folder, tmp_path):
-    words = ["train", folder, "--out", tmp_path, "--image-model", "resnet18", "--image-size", 32, "--epochs"]
-    words += [2, "--projection", 16, "--text-model", SMALL.text_model, "--batch", 8, "--hold-out", 1]
+def test_the_command_trains_and_leaves_a_model_with_its_curve(creatures, tmp_path):
+    words = ["train", creatures, "--out", tmp_path, "--image-model", "resnet18", "--image-size", 32]
+    words += ["--text-model", SMALL.text_model, "--projection", 16, "--batch", 8, "--epochs", 2]
+    words += ["--hold-out", 1]
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     assert "pass   2  loss" in done.stderr
@@ -127,6 +112,42 @@ def test_the_command_trains_and_leaves_a_model_with_its_curve(folder, tmp_path):
     assert f"The model: {tmp_path.resolve()}" in done.stdout
     assert (tmp_path / "curve.png").stat().st_size > 1000
     assert json.loads((tmp_path / "card.json").read_text())["training"]["settings"]["hold_out"] == 1
+
+
+def asked_of(monkeypatch, *words):
+    """Return the settings that a command would train with, and what it says."""
+    asked = []
+
+    def note(parts, settings, *_, **__):
+        asked.append(settings)
+        raise Cancelled
+
+    monkeypatch.setattr("napari_slip.training.own.train", note)
+    monkeypatch.setattr("napari_slip.training.own.grid_search", note)
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert "Stopped" in done.stderr
+    return asked[0], done.stderr
+
+
+@pytest.mark.parametrize("command", ["train", "grid-search"])
+def test_the_papers_training_ends_when_the_paper_says_unless_told_otherwise(
+    creatures, tmp_path, monkeypatch, command
+):
+    words = (command, creatures, "--out", tmp_path)
+    passes = [
+        asked_of(monkeypatch, *words, *more)[0].stop_after
+        for more in ((), ("--paper",), ("--paper", "--stop-after", 7))
+    ]
+    assert passes == [15, 100, 7]
+
+
+def test_one_picture_is_one_picture(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for k in range(2):
+        Image.fromarray(rng.integers(0, 255, (32, 32, 3), np.uint8)).save(tmp_path / f"{k}.png")
+    (tmp_path / "t.csv").write_text("image,caption\n0.png,a cat\n1.png,a cat\n")
+    said = asked_of(monkeypatch, "train", tmp_path / "t.csv", "--out", tmp_path / "m")[1]
+    assert "1 picture to learn from, 1 to check with" in said
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +193,40 @@ def test_fine_tuning_asks_for_three_different_examples_of_each_class(tmp_path):
     write_creatures(tmp_path / "few", classes=2, images=2)
     with pytest.raises(InputError, match="needs two classes or more with 3 different examples of each"):
         fine_tune(tmp_path / "few", "mini", tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_fine_tuning_goes_on_with_more_passes_and_begins_anew_with_other_pictures(creatures, tmp_path):
+    heard = []
+    for epochs in (1, 2):
+        fine_tune(creatures, "mini", tmp_path, epochs=epochs, device="cpu", hear=heard.append)
+    assert [epoch.number for epoch in heard] == [1, 1, 2]  # told again, and gone on with
+    assert heard[0].training_loss == heard[1].training_loss
+    some = tmp_path / "some"
+    shutil.copytree(creatures, some)
+    next(some.rglob("*_0004.png")).unlink()
+    begun = []
+    fine_tune(some, "mini", tmp_path, epochs=1, device="cpu", hear=begun.append)
+    assert [epoch.number for epoch in begun] == [1]
+    assert begun[0].training_loss != heard[0].training_loss
+
+
+def test_crops_of_one_track_are_one_example(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("round", "long"):
+        (tmp_path / name).mkdir()
+        for k in range(12):
+            picture = Image.fromarray(rng.integers(0, 255, (32, 32, 3), np.uint8))
+            picture.save(tmp_path / name / f"{name}-track{k % 4}-{k}-{k + 100}.png")
+    rest, test = _kept_apart(read_examples(tmp_path))
+    for name in ("round", "long"):
+        sides = [
+            {e.path.name.split("-")[1] for e in part if e.name == name}
+            for part in (rest.training, rest.validation, test)
+        ]
+        assert all(sides)
+        assert sum(map(len, sides)) == len(set.union(*sides)) == 4
+    for path in (tmp_path / "long").glob("*-track[23]-*.png"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"'long' has fewer \(an object on many planes is one\)"):
+        _kept_apart(read_examples(tmp_path))

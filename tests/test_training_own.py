@@ -9,52 +9,36 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from _small_training import SMALL
 from PIL import Image
 
 from napari_slip.errors import Cancelled, InputError, ModelError
+from napari_slip.evaluation.collages import evaluate_collages
 from napari_slip.models import DualEncoder, load_clip
 from napari_slip.progress import Progress
-from napari_slip.synthesis.creatures import write_creatures
 from napari_slip.training.own import TrainSettings, grid_search, read_examples, split, train, train_judge
+from napari_slip.training.own.loop import learnt_by
 from napari_slip.training.own.losses import clip_loss, soft_target_loss
 
-SMALL = TrainSettings(
-    image_model="resnet18",
-    text_model="distilbert:dim=16,n_layers=1,n_heads=2,hidden_dim=32",
-    image_size=32,
-    projection=16,
-    batch=8,
-    epochs=3,
-    head_rate=1e-3,
-)
+pytest_plugins = ["_training_fixtures"]
+
+LONGER = replace(SMALL, epochs=3, head_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("creatures")
-    write_creatures(path, classes=4, images=5, side=64)
-    return path
+def trained(parted, tmp_path_factory):
+    return train(parted, LONGER, tmp_path_factory.mktemp("whole"))
 
 
-@pytest.fixture(scope="module")
-def data(folder):
-    return split(read_examples(folder))
-
-
-@pytest.fixture(scope="module")
-def trained(data, tmp_path_factory):
-    return train(data, SMALL, tmp_path_factory.mktemp("whole"))
-
-
-def test_a_folder_is_read_by_class_and_masks_are_no_pictures(folder):
-    examples = read_examples(folder)
+def test_a_folder_is_read_by_class_and_masks_are_no_pictures(creatures):
+    examples = read_examples(creatures)
     assert len(examples) == 20
     assert len({e.name for e in examples}) == 4
     assert all(e.mask is not None for e in examples)
 
 
-def test_a_table_names_pictures_captions_and_groups(folder, tmp_path):
-    picture = next(folder.rglob("*_0001.png"))
+def test_a_table_names_pictures_captions_and_groups(creatures, tmp_path):
+    picture = next(creatures.rglob("*_0001.png"))
     shutil.copy(picture, tmp_path / "a.png")
     (tmp_path / "t.csv").write_text("image,caption,group\na.png,a red one,g\na.png,another one,g\n")
     first, second = read_examples(tmp_path / "t.csv")
@@ -74,8 +58,8 @@ def test_a_wrong_table_is_told(tmp_path, table, sentence):
         read_examples(tmp_path / "t.csv")
 
 
-def test_a_folder_of_one_class_is_told(folder, tmp_path):
-    shutil.copytree(next(path for path in folder.iterdir()), tmp_path / "only")
+def test_a_folder_of_one_class_is_told(creatures, tmp_path):
+    shutil.copytree(next(path for path in creatures.iterdir()), tmp_path / "only")
     with pytest.raises(InputError, match="holds pictures of 1 classes, but at least 2 are expected"):
         read_examples(tmp_path)
 
@@ -96,8 +80,8 @@ def test_near_duplicates_stay_on_one_side(tmp_path):
     assert not learnt & checked
 
 
-def test_a_split_is_seeded_covers_every_class_and_holds_classes_out(folder):
-    examples = read_examples(folder)
+def test_a_split_is_seeded_covers_every_class_and_holds_classes_out(creatures):
+    examples = read_examples(creatures)
     parts = split(examples, 0.2, seed=1, hold_out=1)
     assert parts == split(examples[::-1], 0.2, seed=1, hold_out=1) or {e.path for e in parts.training} == {
         e.path for e in split(examples[::-1], 0.2, seed=1, hold_out=1).training
@@ -126,11 +110,11 @@ def test_equal_captions_are_no_mistake_for_each_other():
     assert right == pytest.approx(np.log(2), abs=1e-3)  # two right answers, each half of the chance
 
 
-def test_the_result_is_a_dual_encoder_with_a_card(trained, data):
+def test_the_result_is_a_dual_encoder_with_a_card(trained, parted):
     encoder = load_clip(trained.folder)
     assert isinstance(encoder, DualEncoder)
     card = json.loads((trained.folder / "card.json").read_text())
-    assert card["classes"] == sorted({e.name for e in data.training})
+    assert card["classes"] == sorted({e.name for e in parted.training})
     assert encoder.card.calibration.a == card["calibration"]["a"]
     vectors = encoder.encode_texts(["devun", "something"])
     pictures = encoder.encode_images(np.zeros((2, 32, 32, 3), np.uint8))
@@ -139,7 +123,7 @@ def test_the_result_is_a_dual_encoder_with_a_card(trained, data):
     assert len((trained.folder / "log.csv").read_text().splitlines()) == 4
 
 
-def test_stopped_and_resumed_it_gives_the_same_numbers(trained, data, tmp_path):
+def test_stopped_and_resumed_it_gives_the_same_numbers(trained, parted, tmp_path):
     stop = Progress()
     passes = []
 
@@ -149,8 +133,8 @@ def test_stopped_and_resumed_it_gives_the_same_numbers(trained, data, tmp_path):
             stop.cancel()
 
     with pytest.raises(Cancelled):
-        train(data, SMALL, tmp_path, progress=stop, hear=hear)
-    resumed = train(data, SMALL, tmp_path)
+        train(parted, LONGER, tmp_path, progress=stop, hear=hear)
+    resumed = train(parted, LONGER, tmp_path)
     untimed = {"seconds": 0, "held_out_accuracy": 0}
     numbers = [[replace(e, **untimed) for e in run.epochs] for run in (resumed, trained)]
     assert numbers[0] == numbers[1]
@@ -159,30 +143,49 @@ def test_stopped_and_resumed_it_gives_the_same_numbers(trained, data, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_papers_architecture_trains_and_resumes_bit_exactly(data, tmp_path):
+def test_the_papers_architecture_trains_and_resumes_bit_exactly(parted, tmp_path):
     """ResNet-50 and DistilBERT from random numbers, with the paper's losses and rates, in small."""
     text = "distilbert:dim=16,n_layers=1,n_heads=2,hidden_dim=32"
     settings = TrainSettings.paper(text_model=text, image_size=32, batch=8, epochs=2)
-    train(data, replace(settings, epochs=1), tmp_path / "paused")
-    resumed = train(data, settings, tmp_path / "paused")
-    whole = train(data, settings, tmp_path / "whole")
+    train(parted, replace(settings, epochs=1), tmp_path / "paused")
+    resumed = train(parted, settings, tmp_path / "paused")
+    whole = train(parted, settings, tmp_path / "whole")
     assert [e.validation_loss for e in resumed.epochs] == [e.validation_loss for e in whole.epochs]
     one, other = (torch.load(run.folder / "checkpoint.pt")["network"] for run in (resumed, whole))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_folder_with_another_training_is_told(trained, data):
+def test_a_folder_with_another_training_is_told(trained, parted):
     with pytest.raises(InputError, match="holds a training with another projection"):
-        train(data, replace(SMALL, projection=8), trained.folder)
+        train(parted, replace(LONGER, projection=8), trained.folder)
+
+
+def test_other_captions_of_the_same_pictures_are_another_training(trained, parted):
+    recaptioned = tuple(replace(e, caption="a monster") for e in parted.training)
+    with pytest.raises(InputError, match="holds a training with other pictures or captions"):
+        train(replace(parted, training=recaptioned), LONGER, trained.folder)
+
+
+def test_no_model_is_asked_about_pictures_that_it_has_learnt_from(trained, creatures, tmp_path):
+    other = split(read_examples(creatures), seed=7)
+    assert set(other.validation) & set(split(read_examples(creatures)).training)
+    with pytest.raises(InputError, match=r"was trained with \d pictures? that the collages would be made of"):
+        evaluate_collages(other, [("mine", str(trained.folder))], tmp_path)
+
+
+def test_held_out_classes_are_unknown_to_the_model_and_may_be_asked(trained, creatures):
+    held = split(read_examples(creatures), hold_out=2)
+    assert not learnt_by(trained.folder, held.validation)
+    assert learnt_by(trained.folder, held.training) == list(held.training)
 
 
 @pytest.mark.parametrize("what", ["heads", "last:1", "lora"])
-def test_what_shall_not_learn_stays(data, tmp_path, what):
+def test_what_shall_not_learn_stays(parted, tmp_path, what):
     settings = TrainSettings(
         base="mini", train=what, epochs=1, head_rate=1e-2, image_rate=1e-2, batch=8, keep=0
     )
-    train(data, settings, tmp_path)
+    train(parted, settings, tmp_path)
     before, after = load_clip("mini").network.state_dict(), load_clip(tmp_path).network.state_dict()
     assert before.keys() == after.keys()
     changed = {name for name in before if not torch.equal(before[name].float(), after[name])}
@@ -198,40 +201,49 @@ def test_what_shall_not_learn_stays(data, tmp_path, what):
 
 
 @pytest.mark.slow
-def test_old_knowledge_is_kept_by_its_weight(data, tmp_path):
+def test_old_knowledge_is_kept_by_its_weight(parted, tmp_path):
     moved = {}
     texts = ["a red circle", "a photo of a star", "a blue fish"]
     for keep in (0.0, 10.0):
         settings = TrainSettings(
             base="mini", epochs=2, head_rate=1e-3, image_rate=1e-3, text_rate=1e-3, keep=keep
         )
-        train(data, replace(settings, batch=8), tmp_path / str(keep))
+        train(parted, replace(settings, batch=8), tmp_path / str(keep))
         old, new = (load_clip(name).encode_texts(texts) for name in ("mini", tmp_path / str(keep)))
         moved[keep] = 1 - (old * new).sum(axis=1).mean()
     assert moved[10.0] < moved[0.0]
 
 
 @pytest.mark.slow
-def test_a_grid_has_a_table_a_figure_and_the_best_model(data, tmp_path):
-    settings = replace(SMALL, epochs=1)
+def test_a_grid_has_a_table_a_figure_and_the_best_model(parted, tmp_path):
+    settings = SMALL
     heard = []
     grid = grid_search(
-        data, settings, tmp_path, rates=(1e-4, 1e-2), sizes=(8,), hear=lambda *cell: heard.append(cell)
+        parted, settings, tmp_path, rates=(1e-4, 1e-2), sizes=(8,), hear=lambda *cell: heard.append(cell)
     )
     assert len(heard) == 2
     assert grid.table().count("**") == 2
     assert (tmp_path / "grid.png").stat().st_size > 1000
     assert load_clip(tmp_path / "best").encode_texts(["x"]).shape == (1, 8)
-    again = grid_search(data, settings, tmp_path, rates=(1e-4, 1e-2), sizes=(8,))
+    again = grid_search(parted, settings, tmp_path, rates=(1e-4, 1e-2), sizes=(8,))
     assert again.losses == grid.losses
 
 
-def test_a_judge_is_trained_once_and_names_pictures(data, tmp_path):
-    judge = train_judge(data, tmp_path, size=32, epochs=2)
-    again = train_judge(data, tmp_path, size=32, epochs=2)
+def test_a_judge_is_trained_once_and_names_pictures(parted, tmp_path):
+    judge = train_judge(parted, tmp_path, size=32, epochs=2)
+    again = train_judge(parted, tmp_path, size=32, epochs=2)
     pictures = np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), np.uint8)
     assert judge.name(pictures) == again.name(pictures)
-    assert set(judge.classes) == {e.name for e in data.training}
+    assert set(judge.classes) == {e.name for e in parted.training}
+
+
+def test_a_judge_of_other_pictures_gives_way(parted, tmp_path):
+    few = replace(parted, training=tuple(e for e in parted.training if e.name != "devun"))
+    assert "devun" not in train_judge(few, tmp_path, size=32, epochs=1).classes
+    assert "devun" in train_judge(parted, tmp_path, size=32, epochs=1).classes
+    kept = (tmp_path / "judge.safetensors").stat().st_mtime_ns
+    train_judge(parted, tmp_path, size=32, epochs=1)
+    assert (tmp_path / "judge.safetensors").stat().st_mtime_ns == kept
 
 
 @pytest.mark.parametrize(
@@ -241,6 +253,9 @@ def test_a_judge_is_trained_once_and_names_pictures(data, tmp_path):
         ({"templates": ("a thing",)}, "exactly one {}"),
         ({"loss": "hinge"}, "one of clip, soft"),
         ({"batch": 1}, "a number from 2"),
+        ({"base": "mini", "image_size": 64}, "image-size is 64, but it is for the base dual"),
+        ({"base": "mini", "text_model": "bert"}, "text-model is 'bert', but it is for the base dual"),
+        ({"keep": 1.0}, r"keep is 1\.0, but it is for models that are trained further"),
     ],
 )
 def test_wrong_settings_are_told(choices, sentence):
@@ -255,6 +270,6 @@ def test_wrong_settings_are_told(choices, sentence):
         ({"text_model": "nobert"}, "no text model of 'nobert'"),
     ],
 )
-def test_models_that_do_not_exist_are_told(data, tmp_path, choices, sentence):
+def test_models_that_do_not_exist_are_told(parted, tmp_path, choices, sentence):
     with pytest.raises(ModelError, match=sentence):
-        train(data, replace(SMALL, **choices), tmp_path)
+        train(parted, replace(SMALL, **choices), tmp_path)

@@ -65,9 +65,14 @@ TrainViews = Annotated[
     ),
 ]
 TestShare = Annotated[
-    float, typer.Option("--test-share", rich_help_panel=_DATA, help="Kept back to check, of each class.")
+    float,
+    typer.Option(
+        "--test-share", min=0.01, max=0.9, rich_help_panel=_DATA, help="Kept back to check, of each class."
+    ),
 ]
-HoldOut = Annotated[int, typer.Option("--hold-out", rich_help_panel=_DATA, help="Classes never shown.")]
+HoldOut = Annotated[
+    int, typer.Option("--hold-out", min=0, rich_help_panel=_DATA, help="Classes never shown.")
+]
 Paper = Annotated[
     bool,
     typer.Option(
@@ -83,22 +88,30 @@ TextRate = Annotated[float, typer.Option("--text-rate", rich_help_panel=_LEARN, 
 Batch = Annotated[int, typer.Option("--batch", rich_help_panel=_LEARN, help="Pictures in a step.")]
 Epochs = Annotated[int, typer.Option("--epochs", rich_help_panel=_LEARN, help="Most passes.")]
 StopAfter = Annotated[
-    int, typer.Option("--stop-after", rich_help_panel=_LEARN, help="Passes without a gain that end it.")
+    int | None,
+    typer.Option(
+        "--stop-after",
+        rich_help_panel=_LEARN,
+        help="Passes without a gain that end it. Default: 15; as the paper 100.",
+    ),
 ]
 Keep = Annotated[
     float,
     typer.Option("--keep", rich_help_panel=_LEARN, help="Weight of what the base knew; 0 lets it forget."),
 ]
 Precision = Annotated[str, typer.Option("--precision", metavar="float32|bfloat16", rich_help_panel=_LEARN)]
-Seed = Annotated[int, typer.Option("--seed", rich_help_panel=_LEARN, help="Same seed, same numbers.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, rich_help_panel=_LEARN, help="Same seed, same numbers.")]
 
 
-def train_settings(*, paper: bool, loss: str | None, views: list[str] | None, **given: Any) -> TrainSettings:
+def train_settings(
+    *, paper: bool, loss: str | None, views: list[str] | None, stop_after: int | None, **given: Any
+) -> TrainSettings:
     """Training settings from what was given."""
     from napari_slip.training.own import TrainSettings
 
     templates = given.pop("templates")
     choices = given | ({"templates": tuple(templates)} if templates else {})
     choices |= {"loss": loss} if loss else {}
+    choices |= {"stop_after": stop_after} if stop_after is not None else {}
     choices |= {"views": tuple(views)} if views else {}
     return TrainSettings.paper(**choices) if paper else TrainSettings(**choices)

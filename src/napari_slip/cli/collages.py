@@ -26,21 +26,23 @@ def collages(
         ),
     ] = None,
     sam: Annotated[str, typer.Option("--sam", help="Whose segments all models see.")] = "mini",
-    n: Annotated[int, typer.Option("--collages", help="How many.")] = 100,
-    tile: Annotated[int, typer.Option("--tile", help="Side of a tile in pixels.")] = 448,
+    n: Annotated[int, typer.Option("--collages", min=1, help="How many.")] = 100,
+    tile: Annotated[int, typer.Option("--tile", min=16, help="Side of a tile in pixels.")] = 448,
     teach: Annotated[
         list[int] | None,
-        typer.Option("--teach", metavar="N", help="Teach the first model with N examples of each class too."),
+        typer.Option(
+            "--teach", min=1, metavar="N", help="Teach the first model with N examples of each class too."
+        ),
     ] = None,
     paper_filter: Annotated[bool, typer.Option("--paper-filter", help="The paper's filter.")] = False,
     judge: Annotated[
         bool, typer.Option("--judge/--no-judge", help="Train the paper's ResNet-18 as judge too.")
     ] = True,
-    judge_epochs: Annotated[int, typer.Option("--judge-epochs", help="Of its training.")] = 12,
+    judge_epochs: Annotated[int, typer.Option("--judge-epochs", min=1, help="Of its training.")] = 12,
     test_share: option.TestShare = 0.2,
     hold_out: option.HoldOut = 0,
     seed: option.Seed = 42,
-    collage_seed: Annotated[int, typer.Option("--collage-seed", help="Other collages.")] = 0,
+    collage_seed: Annotated[int, typer.Option("--collage-seed", min=0, help="Other collages.")] = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:

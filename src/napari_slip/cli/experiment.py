@@ -18,12 +18,12 @@ from napari_slip.wording import counted
 @sentences
 def experiment(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for everything.")],
-    classes: Annotated[int, typer.Option("--classes", help="Kinds of creatures.")] = 8,
-    images: Annotated[int, typer.Option("--images", help="Pictures of each.")] = 15,
-    n: Annotated[int, typer.Option("--collages", help="How many collages.")] = 10,
-    epochs: Annotated[int, typer.Option("--epochs", help="Of mini's further training.")] = 12,
-    grid_epochs: Annotated[int, typer.Option("--grid-epochs", help="Of each cell of the grid.")] = 2,
-    judge_epochs: Annotated[int, typer.Option("--judge-epochs", help="Of the judge.")] = 12,
+    classes: Annotated[int, typer.Option("--classes", min=4, max=72, help="Kinds of creatures.")] = 8,
+    images: Annotated[int, typer.Option("--images", min=2, help="Pictures of each.")] = 15,
+    n: Annotated[int, typer.Option("--collages", min=1, help="How many collages.")] = 10,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Of mini's further training.")] = 12,
+    grid_epochs: Annotated[int, typer.Option("--grid-epochs", min=1, help="Of each cell of the grid.")] = 2,
+    judge_epochs: Annotated[int, typer.Option("--judge-epochs", min=1, help="Of the judge.")] = 12,
     device: Device = "auto",
 ) -> None:
     """Draw creatures, search the grid, train mini further, teach it, and ask all of them on collages.

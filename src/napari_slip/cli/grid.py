@@ -38,7 +38,7 @@ def grid_search(
     text_rate: option.TextRate = 1e-5,
     batch: option.Batch = 64,
     epochs: option.Epochs = 100,
-    stop_after: option.StopAfter = 15,
+    stop_after: option.StopAfter = None,
     precision: option.Precision = "float32",
     device: Device = "auto",
     seed: option.Seed = 42,

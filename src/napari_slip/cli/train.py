@@ -8,6 +8,7 @@ from napari_slip.cli import _training as option
 from napari_slip.cli._bar import Bar
 from napari_slip.cli._options import Device  # noqa: TC001 - typer reads it
 from napari_slip.cli._sentences import STOPPED, fail, say, sentences
+from napari_slip.wording import counted
 
 
 @sentences
@@ -32,7 +33,7 @@ def train(
     text_rate: option.TextRate = 1e-5,
     batch: option.Batch = 64,
     epochs: option.Epochs = 100,
-    stop_after: option.StopAfter = 15,
+    stop_after: option.StopAfter = None,
     keep: option.Keep = 4.0,
     precision: option.Precision = "float32",
     device: Device = "auto",
@@ -74,7 +75,7 @@ def train(
     )
     parts = split(read_examples(data), test_share, seed, hold_out)
     say(
-        f"{len(parts.training)} pictures to learn from, {len(parts.validation)} to check with, "
+        f"{counted(len(parts.training), 'picture')} to learn from, {len(parts.validation)} to check with, "
         f"{len(parts.held_out)} of classes that are never shown."
     )
 

@@ -28,7 +28,8 @@ def write_crops(
 ) -> list[Path]:
     """Write one PNG for each accepted or corrected object: the picture around it, its mask as the opacity.
 
-    A program that knows no opacity sees the plain picture, because the colours outside are kept. Crops of
+    A program that knows no opacity sees the plain picture, because the colours outside are kept. The names of
+    one track's files begin alike, ``STEM-track7-``, so that training keeps them together. Crops of
     `stem` that were written before and are no objects any more go.
 
     Parameters
@@ -63,8 +64,9 @@ def write_crops(
         )
         opacity = np.where(o.mask(session.shape)[window], 255, 0).astype(np.uint8)
         crop: NDArray[Any] = np.dstack([planes[o.plane][window], opacity])
+        thing = stem if o.track is None else f"{stem}-track{o.track}"
         place = "-".join(map(str, (*o.plane, o.id)))
-        path = folder / safe_name(o.class_name) / f"{stem}-{place}.png"
+        path = folder / safe_name(o.class_name) / f"{thing}-{place}.png"
         with whole_file(path) as part:
             Image.fromarray(crop).save(part, "png")
         written.append(path)

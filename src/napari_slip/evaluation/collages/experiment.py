@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_slip.errors import InputError
 from napari_slip.evaluation.collages.running import evaluate_collages
 from napari_slip.progress import Progress
 from napari_slip.synthesis.creatures import write_creatures
@@ -14,6 +15,7 @@ from napari_slip.training.own.history import draw_curve
 from napari_slip.training.own.loop import train
 from napari_slip.training.own.settings import TrainSettings
 from napari_slip.training.own.splitting import split
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,11 +71,22 @@ def run_experiment(
         Table 1.
     CollageReport
         Table 2.
+
+    Raises
+    ------
+    InputError
+        If the folder holds an experiment with other pictures.
     """
     progress = progress or Progress()
     say(f"1 of 4: drawing {classes} x {images} creatures")
     write_creatures(folder / "creatures", classes=classes, images=images, progress=progress)
-    data = split(read_examples(folder / "creatures"))
+    examples = read_examples(folder / "creatures")
+    if len(examples) != classes * images:
+        raise InputError(
+            f"{folder / 'creatures'} holds {counted(len(examples), 'picture')} of an earlier experiment, not "
+            f"{classes} x {images}: name another folder for the new one."
+        )
+    data = split(examples)
     say("2 of 4: a 2 x 2 grid of ResNet-50 with a small DistilBERT, from random numbers")
     small = TrainSettings(text_model=SMALL_TEXT, image_size=image_size, epochs=grid_epochs, batch=32)
     grid = grid_search(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slip.errors import InputError
@@ -16,11 +17,13 @@ from napari_slip.segmentation.engines import load_segmenter
 from napari_slip.settings import CropSettings, FilterSettings
 from napari_slip.training.own.examples import class_names
 from napari_slip.training.own.judge import train_judge
+from napari_slip.training.own.loop import learnt_by
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
+    from napari_slip.training.own.examples import Example
     from napari_slip.training.own.splitting import Split
 
 
@@ -79,10 +82,13 @@ def evaluate_collages(
     Raises
     ------
     InputError
-        If there is no model, or there are too few classes.
+        If there is no model, two have one title, one has learnt from validation pictures, or there are too
+        few classes.
     """
     if not encoders:
         raise InputError("There is no model to ask: name at least one, such as mini.")
+    for title, model in encoders:
+        _check(title, model, [title for title, _ in encoders], data.validation)
     progress = progress or Progress()
     collages = make_collages(data.validation, n, tile=tile, seed=seed)
     segmenter = load_segmenter(sam, device=device, progress=progress)
@@ -116,3 +122,17 @@ def evaluate_collages(
     report = collage_report(seen, answers, referee, facts, outlined)
     write_report(report, seen, answers, folder, outlined=outlined, grid=grid, curve=curve)
     return report
+
+
+def _check(title: str, model: str, titles: Sequence[str], validation: Sequence[Example]) -> None:
+    """See that a model has a title of its own, and has learnt from none of the collages' pictures."""
+    if titles.count(title) > 1:
+        raise InputError(
+            f"Two models are called {title!r}: give each a title of its own, as in --clip one=A --clip two=B."
+        )
+    learnt = learnt_by(Path(model).expanduser(), validation)
+    if learnt:
+        raise InputError(
+            f"{model} was trained with {counted(len(learnt), 'picture')} that the collages would be made of, "
+            f"such as {learnt[0].path.name}: name the --seed and the --test-share that it was trained with."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ def read_examples(source: Path) -> list[Example]:
     Returns
     -------
     list of Example
-        In the order of classes and files, with near-duplicates grouped.
+        In the order of classes and files, with near-duplicates and the crops of one track grouped.
 
     Raises
     ------
@@ -90,9 +91,14 @@ def class_names(examples: Sequence[Example]) -> tuple[str, ...]:
     return tuple(sorted({example.name for example in examples}))
 
 
+def listed(examples: Sequence[Example]) -> list[list[Any]]:
+    """Return class and file, size in bytes and caption of each, in order: what tells whether they changed."""
+    return sorted([f"{e.name}/{e.path.name}", e.path.stat().st_size, e.caption or ""] for e in examples)
+
+
 def _folder(folder: Path) -> list[Example]:
     found = [
-        Example(path, inner.name)
+        Example(path, inner.name, group=_track(path))
         for inner in sorted(path for path in folder.iterdir() if path.is_dir())
         for path in sorted(inner.iterdir())
         if path.suffix.lower() in PICTURES and not path.name.endswith(MASK)
@@ -103,6 +109,12 @@ def _folder(folder: Path) -> list[Example]:
             "expected: one folder for each class, named as the class, with its pictures in it."
         )
     return found
+
+
+def _track(path: Path) -> str:
+    """Return what the names of a track's crops begin with, ``STEM-track7``; nothing for other pictures."""
+    found = re.fullmatch(r"(.+-track\d+)-[\d-]+", path.stem)
+    return found[1] if found else ""
 
 
 def _table(path: Path) -> list[Example]:

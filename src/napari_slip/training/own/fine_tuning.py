@@ -18,9 +18,9 @@ import numpy as np
 
 from napari_slip.errors import InputError, SlipError
 from napari_slip.progress import Progress
-from napari_slip.training.own.examples import class_names, read_examples
+from napari_slip.training.own.examples import class_names, listed, read_examples
 from napari_slip.training.own.history import read_log
-from napari_slip.training.own.settings import TrainSettings
+from napari_slip.training.own.settings import OPEN_ENDED, TrainSettings
 from napari_slip.training.own.splitting import Split, split
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def fine_tune(
     folder : Path
         Gets ``model`` and the description of the job; another job that was begun there gives way.
     epochs : int
-        The most passes.
+        The most passes; what was stopped, or has ended, goes on with more of them.
     device : str
         Where it is trained.
     progress : Progress, optional
@@ -129,7 +129,9 @@ def fine_tune(
     progress("model", 0, 1)
     old = load_clip(base, device="cpu")
     settings = _settings(old, base, epochs)
-    _begin(folder, {"base": old.card.hash, "settings": settings.to_dict(), "pictures": _prints(rest, data)})
+    kept = {name: value for name, value in settings.to_dict().items() if name not in OPEN_ENDED}
+    pictures = listed((*rest.training, *rest.validation))
+    _begin(folder, {"base": old.card.hash, "settings": kept, "pictures": pictures})
     for epoch in read_log(folder / MODEL / "log.csv"):
         if hear is not None:
             hear(epoch)
@@ -181,16 +183,11 @@ def _kept_apart(examples: Sequence[Example]) -> tuple[Split, tuple[Example, ...]
     if few or len(names) < 2:
         raise InputError(
             f"Fine-tuning needs two classes or more with {LEAST} different examples of each, better 20"
-            + (f", but {few[0]!r} has fewer" if few else "")
+            + (f", but {few[0]!r} has fewer (an object on many planes is one)" if few else "")
             + ": give more, or press Teach, which needs fewer."
         )
     first = split(examples, 0.2, seed=1)
     return split(first.training, 0.2), first.validation
-
-
-def _prints(data: Split, folder: Path) -> list[Any]:
-    files = [e.path for e in (*data.training, *data.validation)]
-    return sorted([os.path.relpath(path, folder), path.stat().st_size] for path in files)
 
 
 def _begin(folder: Path, job: dict[str, Any]) -> None:

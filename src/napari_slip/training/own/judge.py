@@ -16,7 +16,7 @@ from napari_slip.models.dual import MEAN, STD
 from napari_slip.models.weights import read_state
 from napari_slip.progress import Progress
 from napari_slip.training.own.batches import moved
-from napari_slip.training.own.examples import class_names
+from napari_slip.training.own.examples import class_names, listed
 from napari_slip.training.own.pictures import load_pictures, views_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slip.training.own.splitting import Split
+
+MADE_OF = "made of"
 
 
 @dataclass
@@ -58,14 +60,14 @@ class Judge:
                 answers += self.network(_pixels(pictures[start : start + 64])).argmax(dim=1).tolist()
         return [self.classes[k] for k in answers]
 
-    def save(self, folder: Path) -> None:
-        """Write weights and classes."""
+    def save(self, folder: Path, made_of: dict[str, Any]) -> None:
+        """Write weights, classes and what it was made of."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         save_file(state, folder / "judge.safetensors")
-        values = {"classes": self.classes, "size": self.size, "accuracy": self.accuracy}
+        values = {"classes": self.classes, "size": self.size, "accuracy": self.accuracy, MADE_OF: made_of}
         (folder / "judge.json").write_text(json.dumps(values) + "\n", encoding="utf-8")
 
     @classmethod
@@ -97,7 +99,9 @@ def train_judge(
     seed: int = 42,
     progress: Progress | None = None,
 ) -> Judge:
-    """Train a ResNet-18 from nothing to name the classes, or load the one that lies in the folder.
+    """Train a ResNet-18 from nothing to name the classes, or load the same one if it lies in the folder.
+
+    One that was made of other pictures, or otherwise, gives way.
 
     Parameters
     ----------
@@ -116,7 +120,12 @@ def train_judge(
     -------
     Judge
     """
-    if (folder / "judge.json").is_file():
+    made_of = {
+        "settings": [size, epochs, rate, batch, seed],
+        "training": listed(data.training),
+        "validation": listed(data.validation),
+    }
+    if (folder / "judge.json").is_file() and read_json(folder / "judge.json").get(MADE_OF) == made_of:
         return Judge.load(folder)
     progress, device = progress or Progress(), resolve_device("cpu")
     names = class_names(data.training)
@@ -147,7 +156,7 @@ def train_judge(
     judge = Judge(network, names, size, 0.0)
     checks = load_pictures(data.validation, ("whole",), size, MEAN)[:, 0]
     judge.accuracy = _share(judge.name(checks), [e.name for e in data.validation])
-    judge.save(folder)
+    judge.save(folder, made_of)
     return judge
 
 

@@ -15,13 +15,14 @@ from napari_slip.errors import InputError
 from napari_slip.models.devices import resolve_device
 from napari_slip.progress import Progress
 from napari_slip.training.own.batches import GROUND, batches, scaled
-from napari_slip.training.own.examples import class_names
+from napari_slip.training.own.examples import class_names, listed
 from napari_slip.training.own.finishing import calibrate, write_card
 from napari_slip.training.own.history import Epoch, write_log
 from napari_slip.training.own.learner import Learner, make_learner
 from napari_slip.training.own.losses import clip_loss, soft_target_loss
 from napari_slip.training.own.pictures import grounds, load_pictures, views_of
 from napari_slip.training.own.remembering import Memory
+from napari_slip.training.own.settings import OPEN_ENDED
 from napari_slip.training.own.settling import Settled, settle
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from napari_slip.training.own.splitting import Split
 
 CHECKPOINT = "checkpoint.pt"
+SETTINGS, PICTURES = "settings.json", "pictures"
 BEST = "best.pt"
 """Weights of the best pass, before it is decided how much of the old model stays."""
 
@@ -321,18 +323,25 @@ def _groups(learner: Learner, settings: TrainSettings) -> list[dict[str, Any]]:
     return groups
 
 
+def learnt_by(folder: Path, examples: Sequence[Example]) -> list[Example]:
+    """Return the examples that the model in a folder was trained with; none where nothing tells."""
+    path = folder / SETTINGS
+    values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    known = {tuple(row[:2]) for row in values.get(PICTURES, [])}
+    return [e for e in examples if tuple(listed([e])[0][:2]) in known]
+
+
 def _same_settings(data: Split, settings: TrainSettings, folder: Path) -> None:
     """Write down what is trained, or see that it is what was begun here; more passes change nothing."""
-    path = folder / "settings.json"
-    pictures = sorted(f"{e.name}/{e.path.name}" for e in data.training)
-    values = json.loads(json.dumps(settings.to_dict() | {"pictures": pictures}))
-    open_ended = ("epochs", "stop_after")
+    path = folder / SETTINGS
+    values = json.loads(json.dumps(settings.to_dict() | {PICTURES: listed(data.training)}))
     if (folder / CHECKPOINT).is_file() and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        changed = [k for k in values if k not in open_ended and values[k] != before.get(k)]
+        changed = [k for k in values if k not in OPEN_ENDED and values[k] != before.get(k)]
         if changed:
+            other = "other pictures or captions" if changed == [PICTURES] else f"another {changed[0]}"
             raise InputError(
-                f"{folder} holds a training with another {changed[0]}: choose another folder, or the same "
+                f"{folder} holds a training with {other}: choose another folder, or the same "
                 "settings to go on with it."
             )
     path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

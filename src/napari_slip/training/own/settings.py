@@ -12,6 +12,13 @@ from napari_slip.settings import _one_of, _Settings
 View = Literal["whole", "mean", "dimmed", "black"]
 """How an example is shown: the whole picture, or its object as a segment is shown to CLIP."""
 
+OPEN_ENDED = ("epochs", "stop_after")
+"""What can be changed when a training goes on."""
+
+OF_NEW = ("image_model", "text_model", "pretrained", "projection", "image_size")
+OF_OLD = ("keep",)
+"""What only a new dual encoder, and only a model that is trained further, can be told."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(_Settings):
@@ -110,6 +117,13 @@ class TrainSettings(_Settings):
                     f"The template {template!r} needs exactly one {{}}, where the class goes, such as "
                     "'This is an image of {}'."
                 )
+        useless = OF_OLD if self.base == "dual" else OF_NEW
+        if told := [name for name in useless if getattr(self, name) != getattr(type(self), name)]:
+            name, value = told[0].replace("_", "-"), getattr(self, told[0])
+            whom = "models that are trained further" if useless is OF_OLD else "the base dual"
+            raise InputError(
+                f"{name} is {value!r}, but it is for {whom}, and the base is {self.base}: leave it out."
+            )
         _one_of(self, "loss", ("clip", "soft"))
         _one_of(self, "precision", ("float32", "bfloat16"))
         for view in self.views or ():
