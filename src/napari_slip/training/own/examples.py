@@ -214,7 +214,7 @@ def open_picture(path: Path):  # type: ignore[no-untyped-def]  # Pillow's own cl
 def _deep(picture: Any) -> bool:
     """Whether Pillow would clip an open picture's values, or see one of its channels alone."""
     if picture.format == "TIFF":
-        return picture.n_frames > 1 or max(picture.tag_v2.get(BITS, (1,))) > 8
+        return bool(picture.n_frames > 1 or max(picture.tag_v2.get(BITS, (1,))) > 8)
     return bool(picture.mode.startswith(("I", "F")))
 
 
