@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+
 import dask.array
 import numpy as np
 import pytest
@@ -371,3 +373,47 @@ def test_cancel_says_what_it_has_dropped(running, qtbot, tmp_path):
     told = running.activity.text.text()
     assert told == "Cancelled; nothing was changed. What waited was dropped: the export."
     assert not list(tmp_path.glob("*.json"))
+
+
+def test_an_image_chosen_in_3d_is_worked_on_once_it_is_a_plane_again(dock):
+    other = dock.viewer.add_image(np.zeros((3, 40, 50)), name="other")
+    dock.viewer.dims.ndisplay = 3
+    dock.images.choose(other)
+    assert dock.desk.sheet is None
+    dock.viewer.dims.ndisplay = 2
+    assert dock.desk.sheet.image is other
+
+
+def test_a_ticked_class_is_scored_on_the_window_that_was_looked_at(dock, engine, qtbot):
+    region = dock.viewer.add_shapes([[[0, 0], [0, 50], [60, 50], [60, 0]]], name="region")
+    dock.source.region.setCurrentIndex(2)
+    ask(dock, "red", qtbot)
+    ask(dock, "green", qtbot)
+    window = dock.desk.sheet.workspace.outcome.request.snapshot.window
+    region.data = [np.array([[30, 60], [30, 120], [90, 120], [90, 60]])]
+    dock.desk.class_changes.tick("red", on=False)
+    idle(dock, qtbot)
+    assert engine.sam.encoded == 1
+    assert dock.desk.sheet.workspace.outcome.request.snapshot.window == window
+    ask(dock, "red", qtbot)  # which looks anew
+    assert engine.sam.encoded == 2
+
+
+def test_an_image_that_is_turned_to_is_seen_with_its_clicks(dock, qtbot):
+    dock.viewer.add_image(blobs()[::-1], name="other")
+    dock.desk.decisions.refine()
+    idle(dock, qtbot)
+    dock.next_image()
+    idle(dock, qtbot)
+    seen = {layer.name for layer in dock.viewer.layers if layer.visible}
+    assert {"other", "other clicks", "other box"} <= seen and "discs" not in seen
+
+
+def test_removed_layers_of_labels_are_let_go_of(dock, qtbot):
+    for _ in range(3):
+        ask(dock, "red", qtbot)
+        for layer in ours(dock):
+            dock.viewer.layers.remove(layer)
+        del layer
+    gc.collect()
+    assert len(dock.desk._followed) <= 2

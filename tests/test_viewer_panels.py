@@ -329,3 +329,37 @@ def test_a_section_makes_room_for_what_comes_into_it_later(qtbot):
     qtbot.waitUntil(lambda: section.content().height() == 0)
     section.expand(animate=False)
     qtbot.waitUntil(lambda: words.height() >= words.heightForWidth(words.width()))
+
+
+def test_a_click_on_the_same_row_goes_there_again(asked, qtbot):
+    table = asked.results
+    place = table.visualRect(table.results.index(0, 1)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    segment = work_of(asked).current
+    assert segment is not None
+    work_of(asked).point_at(None)
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert work_of(asked).current == segment and table.chosen == [segment]
+
+
+def test_layers_that_are_renamed_stand_under_their_new_names_in_the_lists(dock):
+    shapes = dock.viewer.add_shapes([[[0, 0], [0, 9], [9, 9], [9, 0]]], name="region")
+    labels = dock.viewer.add_labels(np.zeros((96, 128), int), name="cells")
+    dock.source.region.setCurrentIndex(2)
+    shapes.name, labels.name = "embryo", "nuclei"
+    assert dock.source.region.currentText() == "inside 'embryo'"
+    assert dock.desk.source.region is shapes
+    assert dock.source.labels.itemText(1) == "labels 'nuclei'"
+
+
+def test_a_region_whose_shapes_are_removed_is_told(dock):
+    shapes = dock.viewer.add_shapes([[[0, 0], [0, 9], [9, 9], [9, 0]]], name="region")
+    labels = dock.viewer.add_labels(np.zeros((96, 128), int), name="cells")
+    dock.source.region.setCurrentIndex(2)
+    dock.source.labels.setCurrentIndex(1)
+    dock.viewer.layers.remove(shapes)
+    assert dock.activity.text.text() == "The shapes of the region are gone: the whole plane is segmented now."
+    assert dock.desk.source.region == "plane" and dock.desk.source.labels is labels
+    dock.viewer.layers.remove(labels)
+    assert dock.activity.text.text() == "The labels that were segments are gone: SAM makes them now."
+    assert dock.desk.source.labels is None

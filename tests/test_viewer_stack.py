@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 from _fake_engine import ask, begin, blobs
 from napari.layers import Tracks
+from qtpy.QtWidgets import QFileDialog
 
 from napari_slip.viewer import SlipDock, _source
 from napari_slip.viewer._exchange import Exchange
@@ -184,6 +186,50 @@ def test_links_make_one_id_and_a_tracks_layer_and_undo_parts_them(stack, qtbot):
     np.testing.assert_allclose(np.diff(layer.data[:, 2]), 2)
     stack.desk.decisions.undo()
     assert {o.track for o in session.objects.values()} == {None}
+
+
+def test_parents_of_tracks_stay_with_their_image_and_tracks_lie_on_it(
+    viewer, engine, qtbot, tmp_path, monkeypatch
+):
+    planes = np.zeros((4, 60, 80), int)
+    rows, columns = np.indices((60, 80))
+    for t, centres in enumerate(([(40, 10)], [(40, 10)], [(33, 6), (47, 6)], [(30, 6), (50, 6)])):
+        for n, (x, radius) in enumerate(centres, 1):
+            planes[t][(rows - 30) ** 2 + (columns - x) ** 2 <= radius**2] = n
+    image = viewer.add_image(
+        planes.astype(np.uint8), name="cells", rotate=[[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]]
+    )
+    dock = SlipDock(viewer, engine)
+    viewer.window.add_dock_widget(dock, name="SLIP")
+    for t, plane in enumerate(planes):
+        dock.desk.sheet.workspace.session.adopt(plane, (t,), "cell")
+    dock.stack.do_link()
+    idle(dock, qtbot)
+    dock.images.choose(viewer.add_image(blobs(), name="discs"))
+    dock.images.choose(image)
+    path = tmp_path / "tracks.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
+    dock.stack.do_save()
+    table = pd.read_csv(path)
+    (mother,) = set(table["parent"].dropna())
+    assert set(table["track"][table["parent"].notna()]) == set(table["track"]) - {mother}
+    dock.stack.do_tracks()
+    (tracks,) = [layer for layer in viewer.layers if isinstance(layer, Tracks)]
+    for corner in ((0, 0, 0), (3, 59, 0), (1, 20, 79)):
+        np.testing.assert_allclose(tracks.data_to_world(corner), image.data_to_world(corner))
+    dock.dispose()
+
+
+def test_an_image_that_is_removed_ends_the_run_over_its_planes(stack, engine, qtbot, monkeypatch):
+    halt(engine, monkeypatch, after=3)
+    stack.stack.scope.setCurrentIndex(2)
+    begin(stack, "green", engine, qtbot)
+    qtbot.waitUntil(lambda: len(done(stack)) == 3, timeout=10_000)
+    stack.viewer.layers.remove(stack.desk.sheet.image)
+    idle(stack, qtbot)
+    engine.sam.gate.set()
+    qtbot.wait(100)
+    assert engine.sam.encoded == 4
 
 
 def test_painting_on_a_stack_reaches_the_session_of_that_plane(stack, qtbot):

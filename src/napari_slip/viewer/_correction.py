@@ -15,6 +15,8 @@ from napari_slip.viewer._clicks import Aim, Clicks
 from napari_slip.viewer._marks import Marks
 from napari_slip.viewer._qt import timer
 from napari_slip.viewer._refining import scored
+from napari_slip.viewer._source import locate
+from napari_slip.viewer._telling import telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +52,8 @@ class Correction(QObject):
         self.preview: Edit | None = None
         self.reviewing = False
         self.marks: Marks | None = None
+        self._previewed: Sheet | None = None
+        self._named: dict[int, Object] = {}
         self.clicks = Clicks(desk)
         self._aim: Aim | None = None
         self._seeds: list[tuple[float, float]] = []
@@ -81,17 +85,31 @@ class Correction(QObject):
 
     def take_up(self, tool: Tool) -> None:
         """Take up a tool; the one that is in the hand is put down by it."""
-        self.tool = "look" if tool == self.tool else tool
+        wanted: Tool = "look" if tool == self.tool else tool
+        sheet = self._desk.sheet
+        if wanted in ("refine", "split") and sheet is not None and not self._can_click(sheet, wanted):
+            self.changed.emit()
+            return
+        self.tool = wanted
         self._aim = None
         self._drop_preview()
         self._seeds.clear()
-        if self.tool in ("refine", "split") and self._desk.sheet is not None:
+        if self.tool in ("refine", "split") and sheet is not None:
             self._open_marks()
             if self.tool == "refine":
-                self.clicks.prepare(self._desk.sheet)
+                self.clicks.prepare(sheet)
         else:
             self._close_marks()
         self.changed.emit()
+
+    def _can_click(self, sheet: Sheet, tool: Tool) -> bool:
+        """Whether there is a plane on screen, and a picture that SAM can look at; else it is told."""
+        with telling(self._desk):
+            locate(self._desk.viewer, sheet.image, sheet.place.channel_axis)
+            if tool == "refine":
+                self.clicks.take(sheet)
+            return True
+        return False
 
     def click(self, x: float, y: float, sign: int) -> None:
         """Refine or split at a place, in pixels of the plane."""
@@ -139,8 +157,11 @@ class Correction(QObject):
 
     def apply(self) -> None:
         """Do what the preview shows."""
-        edit, session = self.preview, self.session
-        if edit is None or session is None:
+        if self.preview is None or self._previewed is None:
+            return
+        self._previewed.absorb()  # what was painted on an object since puts the preview away
+        edit = self.preview
+        if edit is None:
             return
         self._drop_preview()
         done: list[int] = []
@@ -192,15 +213,18 @@ class Correction(QObject):
         if session is None or sheet is None:
             return
         sheet.absorb()
-        try:
+        edit = None
+        with telling(self._desk):
             edit = make(session)
-        except SlipError as error:
-            self._desk.fail(str(error))
+        if edit is None:
             return
         if not edit.changed and not edit.removed:
             self._desk.said.emit("Nothing would change.")
             return
-        self.preview = edit
+        self._drop_preview()
+        self.preview, self._previewed = edit, sheet
+        ids = (*edit.removed, *(thing.id for thing in edit.changed if thing.id))
+        self._named = {i: session.objects[i] for i in ids}
         sheet.show_preview(edit)
         self._desk.said.emit("Return applies what is shown, Escape discards it.")
         self.changed.emit()
@@ -278,7 +302,11 @@ class Correction(QObject):
         ]
         if not things:
             return
-        snapshot, negatives, classes = self.clicks.take(sheet), self._desk.memory.negatives, session.classes
+        try:
+            snapshot = self.clicks.take(sheet)
+        except SlipError:  # in a volume, say; nobody has asked for it
+            return
+        negatives, classes = self._desk.memory.negatives, session.classes
 
         def work(progress: Progress) -> dict[Object, float]:
             _, clip_sees = snapshot.pictures(snapshot.read())
@@ -291,9 +319,10 @@ class Correction(QObject):
         self._desk.runner.submit(work, landed)
 
     def _drop_preview(self) -> None:
-        self.preview = None
-        if self._desk.sheet is not None:
-            self._desk.sheet.show_preview(None)
+        sheet, self._previewed, self.preview = self._previewed, None, None
+        self._named = {}
+        if sheet is not None:
+            sheet.show_preview(None)
 
     def _left(self) -> None:
         """Put everything down: another image or plane is in front."""
@@ -316,6 +345,9 @@ class Correction(QObject):
         left = [i for i in self.chosen if i in objects]
         if left != self.chosen:
             self.chosen, self._aim = left, None
+        if any(_is_other(thing, objects.get(i)) for i, thing in self._named.items()):
+            self.discard()
+            self._desk.said.emit("An object has changed, so what was shown of it was put away.")
         self._show_marks()
         if self.reviewing and not any(o.status == "predicted" for o in self.things):
             self._next_unsure()
@@ -326,3 +358,12 @@ class Correction(QObject):
         self._score.stop()
         self._drop_preview()
         self._close_marks()
+
+
+def _is_other(before: Object, now: Object | None) -> bool:
+    """Whether an object is another in what an edit would put back."""
+    return (
+        now is None
+        or (now.class_name, now.track, now.origin) != (before.class_name, before.track, before.origin)
+        or not np.array_equal(now.crop, before.crop)
+    )

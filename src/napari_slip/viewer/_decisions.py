@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_slip.errors import SlipError
 from napari_slip.viewer._layers import OURS, ROLES
+from napari_slip.viewer._telling import telling
 from napari_slip.viewer._workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,11 +33,9 @@ class Decisions:
         sheet = self._desk.sheet
         if sheet is None:
             return
-        try:
+        with telling(self._desk):
             sheet.absorb()
             decision(sheet.workspace)
-        except SlipError as error:
-            self._desk.fail(str(error))
 
     def turn_to(self, layer: Layer) -> bool:
         """Choose the image of a layer of ours; tells in a sentence, and returns False, if it is gone."""
@@ -129,8 +127,8 @@ class Decisions:
         self._desk.correction.apply()
 
     def discard(self) -> None:
-        """Stop what is running; else put away what is shown, or the tool."""
-        if self._desk.runner.state == "running":
+        """Put away what is shown; else stop what is running, or put away the tool."""
+        if self._desk.correction.preview is None and self._desk.runner.state == "running":
             self._desk.cancel()
         else:
             self._desk.correction.discard()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
-from napari_slip.errors import InputError, SlipError
+from napari_slip.errors import InputError
 from napari_slip.viewer import _sessions
 from napari_slip.viewer._class_changes import ClassChanges
 from napari_slip.viewer._correction import Correction
@@ -27,6 +28,7 @@ from napari_slip.viewer._sheet import Sheet
 from napari_slip.viewer._source import SourceChoice, locate, take
 from napari_slip.viewer._summary import summary
 from napari_slip.viewer._teaching import Teaching
+from napari_slip.viewer._telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,26 +40,11 @@ if TYPE_CHECKING:
     from napari_slip.viewer._engine import Outcome
     from napari_slip.viewer._source import Snapshot
 
-P = ParamSpec("P")
-
 SETTLE_MS = 150
 SAVE_MS = 1000
 
 # Models and segments are shared by all docks.
 _engine = Engine()
-
-
-def told(action: Callable[Concatenate[Desk, P], None]) -> Callable[Concatenate[Desk, P], None]:
-    """Make what goes wrong in an action one notification."""
-
-    @wraps(action)
-    def wrapped(desk: Desk, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            action(desk, *args, **kwargs)
-        except SlipError as error:
-            desk.fail(str(error))
-
-    return wrapped
 
 
 class Desk(QObject):
@@ -103,11 +90,12 @@ class Desk(QObject):
         self.scan = Scan(self)
         self.teaching = Teaching(self)
         self.sheet: Sheet | None = None
+        self._unseen: Image | None = None  # chosen, but not spread out on screen as a plane
         self.correction = Correction(self)
         self.ticked: set[str] = {c.name for c in self.memory.classes}
         self.active = ""
         self._sheets: dict[tuple[Any, ...], Sheet] = {}
-        self._followed: list[Labels] = []
+        self._followed: WeakSet[Labels] = WeakSet()
         self._stroke = timer(self, 0, self._stroke_ended)
         self._settle = timer(self, SETTLE_MS, self._settled)
         self._save = timer(self, SAVE_MS, self.save)
@@ -120,6 +108,7 @@ class Desk(QObject):
     @told
     def choose(self, image: Image | None) -> None:
         """Work on an image of the viewer."""
+        self._unseen = None
         if image is None or image not in self.viewer.layers:
             self._front(None)
             return
@@ -127,6 +116,7 @@ class Desk(QObject):
             self._front(self._sheet_of(image))
         except InputError as error:  # a volume, say: told again when a run is asked for
             self._front(None)
+            self._unseen = image
             self.said.emit(str(error))
 
     @told
@@ -149,7 +139,13 @@ class Desk(QObject):
         """Hide the other images and their layers, and see this one whole."""
         if self.sheet is None:
             return
-        own = (self.sheet.image, *self.source.others, *map(self.sheet.layers.get, ROLES))
+        marks = self.correction.marks
+        own = (
+            self.sheet.image,
+            *self.source.others,
+            *map(self.sheet.layers.get, ROLES),
+            *(() if marks is None else marks.layers),
+        )
         for layer in self.viewer.layers:
             if isinstance(layer, Image) or OURS in layer.metadata:
                 layer.visible = any(layer is mine for mine in own)
@@ -159,7 +155,7 @@ class Desk(QObject):
     def rerun(self) -> None:
         """Score the classes that are ticked again, if the plane has been looked at."""
         if self.sheet is not None and self.sheet.workspace.outcome is not None:
-            self._start(self.sheet)
+            self._start(self.sheet, region=self.sheet.workspace.outcome.request.snapshot.region)
 
     def cancel(self) -> None:
         """Stop what is running, with all that waits for its end, and say what has become of it."""
@@ -235,7 +231,7 @@ class Desk(QObject):
         sheet.workspace.session.changed.disconnect(self._session_changed, missing_ok=True)
         _sessions.save_session(sheet.opened)
 
-    def _start(self, sheet: Sheet, text: str = "") -> None:
+    def _start(self, sheet: Sheet, text: str = "", region: Region | None = None) -> None:
         """Hand a run to the worker; the text becomes a class when the run has landed."""
         self.scan.give_way()
         sheet.absorb()
@@ -244,7 +240,7 @@ class Desk(QObject):
         prompts = {c.name: c.phrases for c in classes if c.name in self.ticked | {name}}
         if name and name not in prompts:
             prompts[name] = (text,)
-        snapshot = self.snapshot(sheet, self._region(sheet))
+        snapshot = self.snapshot(sheet, region or self._region(sheet))
         memory = self.memory
         request = Request(
             snapshot,
@@ -281,8 +277,6 @@ class Desk(QObject):
             return Region()
         if region == "view":
             return visible(sheet.image, sheet.place)
-        if region not in self.viewer.layers:
-            raise InputError("The Shapes layer of the region is gone: choose another region.")
         return drawn(region, sheet.image, sheet.place)
 
     def _landed(self, sheet: Sheet, outcome: Outcome, name: str) -> None:
@@ -320,9 +314,9 @@ class Desk(QObject):
             self.ticked |= {c.name for c in session.classes}
             session.changed.connect(self._session_changed)
             sheet.drawn.connect(self._follow)
-            sheet.workspace.plane_changed.connect(self.plane_changed.emit)
-            sheet.workspace.shown_changed.connect(self.shown_changed.emit)
-            sheet.workspace.current_changed.connect(self.current_changed.emit)
+            sheet.workspace.plane_changed.connect(self._passing_on(sheet, self.plane_changed))
+            sheet.workspace.shown_changed.connect(self._passing_on(sheet, self.shown_changed))
+            sheet.workspace.current_changed.connect(self._passing_on(sheet, self.current_changed))
             sheet.bring_back()
             if session.damage:
                 self.fail(f"{session.damage} The file as it was is kept beside it.")
@@ -330,6 +324,15 @@ class Desk(QObject):
         elif place.index != self._sheets[name].place.index:
             self._sheets[name].turn_to(place)
         return self._sheets[name]
+
+    def _passing_on(self, sheet: Sheet, signal: Any) -> Callable[[], None]:
+        """Return what passes on what a sheet says as long as it is in front."""
+
+        def pass_on() -> None:
+            if sheet is self.sheet:
+                signal.emit()
+
+        return pass_on
 
     def _front(self, sheet: Sheet | None) -> None:
         if sheet is self.sheet:
@@ -356,6 +359,9 @@ class Desk(QObject):
 
     def _dims_changed(self, event: Any = None) -> None:
         if self.sheet is None:
+            if self._unseen is not None:
+                with suppress(InputError):
+                    self._front(self._sheet_of(self._unseen))
             return
         image = self.sheet.image
         if image not in self.viewer.layers:
@@ -371,10 +377,13 @@ class Desk(QObject):
             self.sheet.turn_to(place)
 
     def _layer_removed(self, event: Any) -> None:
+        if event.value is self._unseen:
+            self._unseen = None
         if self.sheet is not None and event.value is self.sheet.image:
             self._front(None)
         for name, sheet in list(self._sheets.items()):
             if event.value is sheet.image:
+                self.scan.leave(sheet)
                 self._close(self._sheets.pop(name))
 
     def _session_changed(self) -> None:
@@ -385,8 +394,8 @@ class Desk(QObject):
         self.classes_changed.emit()
 
     def _follow(self, layer: Labels) -> None:
-        if all(layer is not known for known in self._followed):
-            self._followed.append(layer)
+        if layer not in self._followed:
+            self._followed.add(layer)
             self.keys.bind(layer)
             layer.events.paint.connect(self._painted)
 

@@ -31,7 +31,7 @@ class Key:
     Parameters
     ----------
     action : str
-        Method of `Decisions`.
+        Method of `Decisions`; of the dock for what only the dock does.
     layer, dock : str
         The key on our layers, and in the dock, where letters are for typing; written as Qt writes it.
     text : str
@@ -59,7 +59,7 @@ KEYS = (
     Key("smooth", "O", "Alt+O", "smooth their outlines"),
     Key("remove", "X", "Alt+X", "remove them"),
     Key("apply", "Return", "Alt+Return", "apply what is shown"),
-    Key("discard", "Esc", "Esc", "stop the run; discard it"),
+    Key("discard", "Esc", "Esc", "discard it; stop the run"),
     Key("review", "V", "Alt+V", "review the unsure, and stop"),
     Key("undo", "Ctrl+Z", "Alt+Z", "undo"),
     Key("redo", "Ctrl+Shift+Z", "Alt+Shift+Z", "redo"),

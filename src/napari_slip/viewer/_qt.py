@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from qtpy.QtCore import QObject, QTimer
+from qtpy.QtGui import QPolygonF
 from qtpy.QtWidgets import QLabel, QMainWindow, QToolButton, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qtpy.QtGui import QResizeEvent
+    from qtpy.QtCore import QPointF
+    from qtpy.QtGui import QPainter, QResizeEvent
 
 T = TypeVar("T")
 
@@ -44,8 +46,8 @@ def main_window(widget: QWidget) -> QMainWindow | None:
 class Words(QLabel):
     """Lines that wrap, and never get less height than they need, as they do deep within a scrolled dock."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
         self.setWordWrap(True)
 
     def setText(self, text: str | None) -> None:
@@ -60,6 +62,14 @@ class Words(QLabel):
 
     def _make_room(self) -> None:
         self.setMinimumHeight(self.heightForWidth(self.width()))
+
+
+def line(painter: QPainter, points: list[QPointF], radius: float) -> None:
+    """Draw a line through points; a single one is a dot."""
+    if len(points) == 1:
+        painter.drawEllipse(points[0], radius, radius)
+    elif points:
+        painter.drawPolyline(QPolygonF(points))
 
 
 def present(thing: T | None) -> T:

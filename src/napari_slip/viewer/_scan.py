@@ -16,6 +16,8 @@ from napari_slip.errors import Cancelled, InputError, SlipError
 from napari_slip.progress import Progress
 from napari_slip.stacks.results import best_scores
 from napari_slip.viewer._qt import timer
+from napari_slip.viewer._telling import telling
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,15 +125,18 @@ class Scan(QObject):
         if self._job is not None:
             self._desk.runner.withdraw(self._job)
 
+    def leave(self, sheet: Sheet) -> None:
+        """Stop looking at the planes of an image that is gone."""
+        if sheet is self._sheet or (self._paused is not None and self._paused[0] is sheet):
+            self.give_way()
+
     def _front_landed(self, sheet: Sheet, outcome: Outcome) -> None:
         found = self.found(sheet)
         found.note(outcome)
         self.changed.emit()
         if self.scope != "plane" and sheet.place.index and outcome.match is not None:
-            try:
+            with telling(self._desk):
                 self._begin(sheet, outcome.request)
-            except SlipError as error:
-                self._desk.fail(str(error))
 
     def _begin(self, sheet: Sheet, request: Request) -> None:
         done, token = self.found(sheet).done, asked(request)
@@ -257,8 +262,7 @@ class Scan(QObject):
         self._stop()
         self._paused = rest
         failed = f"; {self._failures} could not be read" if self._failures else ""
-        done = count - self._failures
-        self._desk.said.emit(f"{done} more plane{' is' if done == 1 else 's are'} done{failed}.")
+        self._desk.said.emit(f"Done with {counted(count - self._failures, 'more plane')}{failed}.")
 
     def _state_changed(self, state: str) -> None:
         if state == "idle" and self._paused is not None:

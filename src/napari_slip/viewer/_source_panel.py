@@ -66,13 +66,13 @@ class SourcePanel(QWidget):
         self.contrast.currentIndexChanged.connect(self._changed)
         self.axis.currentIndexChanged.connect(self._axis_changed)
         events = desk.viewer.layers.events
-        for emitter in (events.inserted, events.removed):
+        for emitter in (events.inserted, events.removed, events.renamed):
             emitter.connect(self._list)
 
     def dispose(self) -> None:
         """Let go of the viewer."""
         events = self._desk.viewer.layers.events
-        for emitter in (events.inserted, events.removed):
+        for emitter in (events.inserted, events.removed, events.renamed):
             emitter.disconnect(self._list)
 
     def show_image(self, image: Image | None) -> None:
@@ -105,6 +105,8 @@ class SourcePanel(QWidget):
             next((i for i, each in enumerate(regions) if each is chosen or each == chosen), 0)
         )
         self.region.blockSignals(blocked)
+        if chosen not in regions:
+            self._desk.said.emit("The shapes of the region are gone: the whole plane is segmented now.")
         self._desk.source.region = regions[self.region.currentIndex()]
         self._list_labels()
         self._menu.clear()
@@ -133,6 +135,8 @@ class SourcePanel(QWidget):
             1 + next((n for n, layer in enumerate(self._labels) if layer is chosen), -1)
         )
         self.labels.blockSignals(blocked)
+        if chosen is not None and chosen not in self._labels:
+            self._desk.said.emit("The labels that were segments are gone: SAM makes them now.")
 
     def _possible(self) -> list[Image]:
         image = self._image

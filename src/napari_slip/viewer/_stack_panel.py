@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QVBoxLayout,
     QWidget,
@@ -17,17 +17,15 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledRangeSlider
 from superqt.utils import signals_blocked
 
-from napari_slip.errors import SlipError
 from napari_slip.settings import LinkSettings
 from napari_slip.stacks import link_objects, rank_planes
 from napari_slip.viewer._plane_curve import PlaneCurve
-from napari_slip.viewer._qt import tool_button
+from napari_slip.viewer._qt import Words, tool_button
+from napari_slip.viewer._telling import telling
 from napari_slip.viewer._tracks import show_tracks, tracks_table
 from napari_slip.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_slip.progress import Progress
     from napari_slip.stacks import Links
     from napari_slip.viewer._desk import Desk
@@ -42,10 +40,9 @@ class StackPanel(QWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk, self._scan = desk, desk.scan
-        self._parents: dict[int, int] = {}
+        self._parents: WeakKeyDictionary[Sheet, dict[int, int]] = WeakKeyDictionary()
         self._went: tuple[int, ...] | None = None
-        self.hint = QLabel("The image is a single plane.")
-        self.hint.setWordWrap(True)
+        self.hint = Words("The image is a single plane.")
         self.scope = QComboBox()
         for words, _ in SCOPES:
             self.scope.addItem(words)
@@ -160,7 +157,10 @@ class StackPanel(QWidget):
 
     def do_tracks(self) -> None:
         """Show the tracks as a layer."""
-        self._try(lambda sheet: show_tracks(sheet, self._at(sheet), self._parents))
+        sheet = self._desk.sheet
+        if sheet is not None:
+            with telling(self._desk):
+                show_tracks(sheet, self._at(sheet), self._parents.get(sheet, {}))
 
     def do_save(self) -> None:
         """Ask for a file and write the table of tracks."""
@@ -170,7 +170,8 @@ class StackPanel(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save tracks", f"{sheet.image.name} tracks.csv", "*.csv")
         if name:
             table = tracks_table(sheet)
-            table["parent"] = [self._parents.get(track, "") for track in table["track"]]
+            parents = self._parents.get(sheet, {})
+            table["parent"] = [parents.get(track, "") for track in table["track"]]
             try:
                 table.to_csv(name, index=False)
             except OSError as error:
@@ -179,24 +180,16 @@ class StackPanel(QWidget):
     def _linked(self, sheet: Sheet, links: Links) -> None:
         known = sheet.workspace.session.objects
         groups = [[i for i in group if i in known] for group in links.groups]
-        self._try(lambda _: sheet.workspace.session.link(groups))
-        self._parents = dict(links.parents)
         kinds = [event.kind for event in links.events]
         tracks = sum(len(group) > 1 for group in groups)
         splits, merges = (counted(kinds.count(kind), kind) for kind in ("split", "merge"))
         objects, things = counted(sum(map(len, groups)), "object"), counted(len(groups), "thing")
-        self._desk.said.emit(
-            f"{objects} on planes: {things}, {tracks} of them on several planes; {splits}, {merges}."
-        )
-
-    def _try(self, action: Callable[[Sheet], Any]) -> None:
-        sheet = self._desk.sheet
-        if sheet is None:
-            return
-        try:
-            action(sheet)
-        except SlipError as error:
-            self._desk.fail(str(error))
+        with telling(self._desk):
+            sheet.workspace.session.link(groups)
+            self._parents[sheet] = dict(links.parents)
+            self._desk.said.emit(
+                f"{objects} on planes: {things}, {tracks} of them on several planes; {splits}, {merges}."
+            )
 
     def _at(self, sheet: Sheet) -> int:
         return min(max(0, self.axis.currentIndex()), len(sheet.place.steps) - 1)
@@ -206,7 +199,7 @@ class StackPanel(QWidget):
         is_stack = sheet is not None and bool(sheet.place.steps)
         self.hint.setVisible(not is_stack)
         self._inside.setVisible(is_stack)
-        self._went, self._parents = None, {}
+        self._went = None
         with signals_blocked(self.axis):
             self.axis.clear()
             if sheet is not None:

@@ -205,6 +205,7 @@ class ResultTable(QTableView):
         self._following = True
         if row is None:
             self.clearSelection()
+            self.setCurrentIndex(QModelIndex())  # so that a click on the same row is one on another
         elif self.results.segment(self.currentIndex().row()) != current or not self.currentIndex().isValid():
             self.selectRow(row)
             self.scrollTo(self.results.index(row, 0))

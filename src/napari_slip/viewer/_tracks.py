@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def tracks_table(sheet: Sheet) -> pd.DataFrame:
     return table.sort_values(["track", *steps], ignore_index=True)
 
 
-def show_tracks(sheet: Sheet, axis: int, parents: Mapping[int, int]) -> Tracks:
+def show_tracks(sheet: Sheet, axis: int, parents: Mapping[int, int]) -> None:
     """Show the tracks of an image as a layer, in place of the one that is there.
 
     Parameters
@@ -70,16 +71,13 @@ def show_tracks(sheet: Sheet, axis: int, parents: Mapping[int, int]) -> Tracks:
     mark = ("tracks", image.unique_id)
     for layer in [layer for layer in sheet.viewer.layers if layer.metadata.get(OURS) == mark]:
         sheet.viewer.layers.remove(layer)
-    options: dict[str, Any] = {"units": image.units, "axis_labels": image.axis_labels}
+    lying: dict[str, Any] = replace(place, index=(0,) * len(place.index)).transform(image)
     made = Tracks(
         data,
         graph=graph,
         features=table[["track", "class", "area"]].rename(columns={"track": "number"}),
         name=f"{image.name} tracks",
-        scale=image.scale,
-        translate=image.translate,
         metadata={OURS: mark},
-        **options,
+        **lying,
     )
     sheet.viewer.add_layer(made)
-    return made
