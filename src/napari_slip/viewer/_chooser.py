@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Layer
+from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
@@ -13,27 +13,22 @@ if TYPE_CHECKING:
 
 
 class LayerChooser(QComboBox):
-    """Lists the layers of one kind; keeps its choice while layers are renamed, moved, added and removed.
+    """Lists the images; keeps its choice while layers are renamed, moved, added and removed.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Whose layers are listed.
-    kind : type
-        Which of them.
+        Whose images are listed.
     """
 
     chosen = Signal()
     """Another layer, or none."""
 
-    def __init__(
-        self, viewer: napari.Viewer, kind: type[Layer] = Image, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._kind = kind
-        self._layers: list[Layer] = []
-        self._before: Layer | None = None
+        self._layers: list[Image] = []
+        self._before: Image | None = None
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         events = viewer.layers.events
@@ -48,7 +43,7 @@ class LayerChooser(QComboBox):
         at = self.currentIndex()
         return self._layers[at] if 0 <= at < len(self._layers) else None
 
-    def choose(self, layer: Layer) -> None:
+    def choose(self, layer: Image) -> None:
         """Choose a layer that is in the list."""
         self.setCurrentIndex(self._layers.index(layer))
 
@@ -69,7 +64,7 @@ class LayerChooser(QComboBox):
         chosen = self.layer
         for layer in self._layers:
             layer.events.name.disconnect(self._rename)
-        self._layers = [layer for layer in self._viewer.layers if isinstance(layer, self._kind)]
+        self._layers = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         blocked = self.blockSignals(True)
         self.clear()
         for layer in self._layers:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_slip.errors import InputError, SlipError
+from napari_slip.errors import InputError
+from napari_slip.viewer._telling import telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,9 +91,7 @@ class ClassChanges:
 
     def _tell(self, action: Callable[[], None]) -> bool:
         """Do it, or tell in a sentence why not; returns whether it was done."""
-        try:
+        with telling(self._desk):
             action()
-        except SlipError as error:
-            self._desk.fail(str(error))
-            return False
-        return True
+            return True
+        return False

@@ -91,7 +91,7 @@ class ClassPanel(QWidget):
             ("Colour", "Choose another colour.", self._recolour),
             (
                 "Remove",
-                "Take the class out of the list; its predictions go, its accepted objects do not.",
+                "Take the class out of the list with its predictions; one with accepted objects has to stay.",
                 self._remove,
             ),
             ("Import", "Read a list of classes from a file.", self._import),
@@ -123,7 +123,7 @@ class ClassPanel(QWidget):
             else:
                 self._changes.rename(each.name, item.text())
         elif item.column() == 1:
-            phrases = tuple(part.strip() for part in item.text().split(",") if part.strip())
+            phrases = _phrases(item.text())
             self._changes.change(lambda classes: classes.change(each.name, phrases=phrases))
             self._desk.rerun()
         self.refresh()
@@ -166,10 +166,15 @@ class ClassPanel(QWidget):
             self._changes.export(Path(path))
 
     def _negatives_edited(self) -> None:
-        negatives = tuple(part.strip() for part in self.negatives.text().split(",") if part.strip())
+        negatives = _phrases(self.negatives.text())
         if negatives != self._desk.memory.negatives:
             self._desk.show(negatives=negatives)
             self._desk.rerun()
+
+
+def _phrases(text: str) -> tuple[str, ...]:
+    """Read phrases with commas between them."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _merged(classes: ClassList, read: ClassList) -> ClassList:

@@ -10,14 +10,13 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QRadioButton,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_slip.viewer._qt import present, tool_button
+from napari_slip.viewer._qt import Words, present, tool_button
 from napari_slip.viewer._table import SIGNS
 
 if TYPE_CHECKING:
@@ -129,8 +128,7 @@ class CorrectPanel(QWidget):
         ]
         self.model = ObjectModel(self)
         self.table = _table(self.model)
-        self.counts = QLabel()
-        self.counts.setWordWrap(True)
+        self.counts = Words()
         self._lay_out()
         present(self.table.selectionModel()).selectionChanged.connect(self._picked)
         desk.keys.changed.connect(self._tell_keys)

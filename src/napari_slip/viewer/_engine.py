@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -128,7 +127,6 @@ class Engine:
         self._planes = planes
         self._slips: OrderedDict[ModelChoice, Slip] = OrderedDict()
         self._looked: OrderedDict[tuple[Any, ...], Looked] = OrderedDict()
-        self._lock = threading.Lock()  # docks ask what is known while the worker works
 
     def run(self, request: Request, progress: Progress) -> Outcome:
         """Do whatever of the chain is not done yet.
@@ -197,16 +195,14 @@ class Engine:
         return looked
 
     def _recall(self, key: tuple[Any, ...]) -> Looked | None:
-        with self._lock:
-            if key in self._looked:
-                self._looked.move_to_end(key)
-            return self._looked.get(key)
+        if key in self._looked:
+            self._looked.move_to_end(key)
+        return self._looked.get(key)
 
     def _remember(self, key: tuple[Any, ...], looked: Looked) -> None:
-        with self._lock:
-            self._looked[key] = looked
-            while len(self._looked) > self._planes:
-                self._looked.popitem(last=False)
+        self._looked[key] = looked
+        while len(self._looked) > self._planes:
+            self._looked.popitem(last=False)
 
 
 def _match(request: Request, looked: Looked, slip: Slip) -> Match | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slip.errors import InputError, SlipError
+from napari_slip.errors import InputError
 from napari_slip.io import check_planes, export_session, import_session, picture_name
 from napari_slip.session import Session
 from napari_slip.stacks import PLAIN_AXES, Stack
 from napari_slip.viewer._source import layer_data
 from napari_slip.viewer._story import story_of
+from napari_slip.viewer._telling import telling
+from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,19 +81,16 @@ class Exchange:
         if sheet is None:
             self._desk.fail("There is no image that the file could belong to: open one first.")
             return
-        try:
+        with telling(self._desk):
             sheet.absorb()
             found = _read(path, sheet)
             new = sheet.workspace.session.include(found)
-        except SlipError as error:
-            self._desk.fail(str(error))
-            return
-        self._desk.ticked |= {c.name for c in found.classes}
-        sheet.bring_back()
-        already = len(found.objects) - len(new)
-        rest = f"; {already} were there already" if already else ""
-        damage = f" {found.damage}" if found.damage else ""
-        self._desk.said.emit(f"{len(new)} objects from {path.name}{rest}.{damage}")
+            self._desk.ticked |= {c.name for c in found.classes}
+            sheet.bring_back()
+            already = len(found.objects) - len(new)
+            rest = f"; {already} were there already" if already else ""
+            damage = f" {found.damage}" if found.damage else ""
+            self._desk.said.emit(f"{counted(len(new), 'object')} from {path.name}{rest}.{damage}")
 
 
 def _story(sheet: Sheet, folder: Path) -> Callable[[], Provenance | str]:

@@ -18,9 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slip.errors import SlipError
 from napari_slip.viewer._fine_tuning import FineTuning
 from napari_slip.viewer._loss_curve import LossCurve
+from napari_slip.viewer._qt import Words
+from napari_slip.viewer._telling import telling
 
 if TYPE_CHECKING:
     from napari_slip.viewer._desk import Desk
@@ -60,8 +61,7 @@ class FineTunePanel(QWidget):
         )
         self.use = QPushButton("Use it")
         self.use.setToolTip("Choose the new model and look at the plane again.")
-        self.state = QLabel()
-        self.state.setWordWrap(True)
+        self.state = Words()
         self.curve = LossCurve()
         self._lay_out()
         self._show()
@@ -119,10 +119,8 @@ class FineTunePanel(QWidget):
         if self.job.running:
             self.job.cancel()
             return
-        try:
+        with telling(self._desk):
             self.job.begin(self.name.text(), self.data, self.epochs.value())
-        except SlipError as error:
-            self._desk.fail(str(error))
 
     def _use(self) -> None:
         self.wanted.emit(self.job.better)

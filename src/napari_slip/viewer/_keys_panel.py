@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_slip.viewer._qt import Words
+
 if TYPE_CHECKING:
     from napari_slip.viewer._keys import Keys
 
@@ -27,9 +29,8 @@ class KeysPanel(QWidget):
             for column, label in enumerate(labels):
                 grid.addWidget(label, row, column)
         layout.addLayout(grid)
-        where = QLabel("To change them: napari's Preferences, napari-slip.")
+        where = Words("To change them: napari's Preferences, napari-slip.")
         where.setToolTip("An empty key is none; a key that two things have belongs to the first.")
-        where.setWordWrap(True)
         layout.addWidget(where)
         keys.changed.connect(self.refresh)
         self.refresh()

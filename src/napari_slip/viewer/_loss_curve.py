@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_slip.viewer._qt import line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,10 +66,7 @@ class LossCurve(QWidget):
                 if p[name] is not None
             ]
             painter.setPen(QPen(QColor(colour), 2))
-            if len(points) == 1:
-                painter.drawEllipse(QRectF(points[0].x() - 1.5, points[0].y() - 1.5, 3, 3))
-            elif points:
-                painter.drawPolyline(QPolygonF(points))
+            line(painter, points, 1.5)
         pale = QColor(self.palette().windowText().color())
         pale.setAlpha(60)
         painter.setPen(QPen(pale, 1, Qt.PenStyle.DotLine))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from napari_slip.viewer._qt import line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,16 +75,16 @@ class PlaneCurve(QWidget):
             if name != self.front:
                 colour.setAlpha(120)
             painter.setPen(QPen(colour, 2.5 if name == self.front else 1.2))
-            line: list[QPointF] = []
+            points: list[QPointF] = []
             before = None
             for plane, score in self.scores[name].items():
                 if (before is not None and plane > before + 1) or score != score:
-                    self._draw(painter, line)
-                    line = []
+                    line(painter, points, 1)
+                    points = []
                 if score == score:
-                    line.append(self._point(plane, score))
+                    points.append(self._point(plane, score))
                 before = plane
-            self._draw(painter, line)
+            line(painter, points, 1)
         painter.end()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
@@ -104,10 +106,3 @@ class PlaneCurve(QWidget):
         share = plane / max(1, self.planes - 1)
         height = self.height() - 2 * EDGE
         return QPointF(EDGE + share * (self.width() - 2 * EDGE), EDGE + (1 - score) * height)
-
-    @staticmethod
-    def _draw(painter: QPainter, line: list[QPointF]) -> None:
-        if len(line) == 1:
-            painter.drawEllipse(QRectF(line[0].x() - 1, line[0].y() - 1, 2, 2))
-        elif line:
-            painter.drawPolyline(QPolygonF(line))

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BINS = 48
-STEPS = 1000
 
 
 class _HistogramSlider(QDoubleRangeSlider):

@@ -123,8 +123,6 @@ class Snapshot:
         The plane in each of them.
     contrasts : tuple of Contrast
         For each layer.
-    rgb : bool
-        Whether the last axis holds colours.
     region : Region
         The part of the plane that is segmented.
     clip_sees : int, optional
@@ -138,7 +136,6 @@ class Snapshot:
     data: tuple[Any, ...]
     place: Place
     contrasts: tuple[Contrast, ...]
-    rgb: bool = False
     region: Region = field(default_factory=Region)
     clip_sees: int | None = None
     labels: NDArray[Any] | None = None
@@ -298,7 +295,6 @@ def take(
         tuple(_kept(layer_data(layer), place) for layer in layers),
         place,
         tuple(Contrast(limits=pair) for pair in limits),  # type: ignore[arg-type]
-        rgb=first.rgb,
         region=region or Region(),
         clip_sees=clip_sees,
         labels=None if labels is None else labels_on(labels, place),

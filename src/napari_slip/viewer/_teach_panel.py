@@ -10,18 +10,18 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMessageBox,
     QPushButton,
     QWidget,
 )
 
-from napari_slip.errors import SlipError
+from napari_slip.errors import InputError
 from napari_slip.matching import heads
 from napari_slip.viewer._fine_tune_panel import FineTunePanel
-from napari_slip.viewer._qt import tool_button
+from napari_slip.viewer._qt import Words, tool_button
 from napari_slip.viewer._teaching import in_words
+from napari_slip.viewer._telling import telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,8 @@ class TeachPanel(QWidget):
         super().__init__(parent)
         self._desk = desk
         self._teaching = desk.teaching
-        self.examples = _words("What the next Teach learns from: all that was decided in this dock.")
+        self.examples = Words()
+        self.examples.setToolTip("What the next Teach learns from: all that was decided in this dock.")
         self.name = QLineEdit("taught")
         self.name.setToolTip("Under this name it is kept; an earlier one of that name is replaced.")
         self.teach = QPushButton("Teach")
@@ -48,7 +49,8 @@ class TeachPanel(QWidget):
         )
         self.used = QComboBox()
         self.used.setToolTip("What scores the classes: the texts alone, or something that was taught.")
-        self.worth = _words(
+        self.worth = Words()
+        self.worth.setToolTip(
             "How often the class of an example was right; each was asked of a head that had not seen it."
         )
         self.buttons = {
@@ -154,18 +156,10 @@ class TeachPanel(QWidget):
 
     def _told(self, action: Callable[[], object]) -> None:
         """Do something, and say in a sentence what went wrong with it."""
-        try:
-            action()
-        except SlipError as error:
-            self._desk.fail(str(error))
-        except OSError as error:
-            self._desk.fail(
-                f"The file could not be written ({error.strerror or error}): choose another place."
-            )
-
-
-def _words(tip: str) -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setToolTip(tip)
-    return label
+        with telling(self._desk):
+            try:
+                action()
+            except OSError as error:
+                raise InputError(
+                    f"The file could not be written ({error.strerror or error}): choose another place."
+                ) from error
