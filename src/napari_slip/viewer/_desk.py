@@ -314,9 +314,9 @@ class Desk(QObject):
             self.ticked |= {c.name for c in session.classes}
             session.changed.connect(self._session_changed)
             sheet.drawn.connect(self._follow)
-            sheet.workspace.plane_changed.connect(self._passing_on(sheet, self.plane_changed))
-            sheet.workspace.shown_changed.connect(self._passing_on(sheet, self.shown_changed))
-            sheet.workspace.current_changed.connect(self._passing_on(sheet, self.current_changed))
+            sheet.workspace.plane_changed.connect(self._passing_on(name, self.plane_changed))
+            sheet.workspace.shown_changed.connect(self._passing_on(name, self.shown_changed))
+            sheet.workspace.current_changed.connect(self._passing_on(name, self.current_changed))
             sheet.bring_back()
             if session.damage:
                 self.fail(f"{session.damage} The file as it was is kept beside it.")
@@ -325,11 +325,11 @@ class Desk(QObject):
             self._sheets[name].turn_to(place)
         return self._sheets[name]
 
-    def _passing_on(self, sheet: Sheet, signal: Any) -> Callable[[], None]:
-        """Return what passes on what a sheet says as long as it is in front."""
+    def _passing_on(self, name: tuple[Any, ...], signal: Any) -> Callable[[], None]:
+        """Return what passes on what a sheet says while in front; by name, so as not to keep it alive."""
 
         def pass_on() -> None:
-            if sheet is self.sheet:
+            if self.sheet is not None and self._sheets.get(name) is self.sheet:
                 signal.emit()
 
         return pass_on
