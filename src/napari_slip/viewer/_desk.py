@@ -21,7 +21,7 @@ from napari_slip.viewer._keys import Keys
 from napari_slip.viewer._layers import OURS, ROLES
 from napari_slip.viewer._memory import Memory
 from napari_slip.viewer._qt import timer
-from napari_slip.viewer._regions import Region, drawn, visible
+from napari_slip.viewer._regions import Region, region_of
 from napari_slip.viewer._runner import Runner
 from napari_slip.viewer._scan import Scan
 from napari_slip.viewer._sheet import Sheet
@@ -240,7 +240,7 @@ class Desk(QObject):
         prompts = {c.name: c.phrases for c in classes if c.name in self.ticked | {name}}
         if name and name not in prompts:
             prompts[name] = (text,)
-        snapshot = self.snapshot(sheet, region or self._region(sheet))
+        snapshot = self.snapshot(sheet, region or region_of(self.source.region, sheet.image, sheet.place))
         memory = self.memory
         request = Request(
             snapshot,
@@ -270,14 +270,6 @@ class Desk(QObject):
             clip_sees=self.source.clip_sees if others else None,
             labels=self.source.labels if self.source.labels in self.viewer.layers else None,
         )
-
-    def _region(self, sheet: Sheet) -> Region:
-        region = self.source.region
-        if region == "plane":
-            return Region()
-        if region == "view":
-            return visible(sheet.image, sheet.place)
-        return drawn(region, sheet.image, sheet.place)
 
     def _landed(self, sheet: Sheet, outcome: Outcome, name: str) -> None:
         if sheet.image not in self.viewer.layers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -35,6 +35,19 @@ class Region:
 
     def __repr__(self) -> str:
         return f"Region({self.window}, {[outline.tolist() for outline in self.outlines]})"
+
+
+def region_of(choice: Literal["plane", "view"] | Shapes, layer: Image, place: Place) -> Region:
+    """Return what was chosen of a plane: all of it, what is seen, or what a Shapes layer encloses.
+
+    Raises
+    ------
+    InputError
+        If that is nothing of it.
+    """
+    if choice == "plane":
+        return Region()
+    return visible(layer, place) if choice == "view" else drawn(choice, layer, place)
 
 
 def visible(layer: Image, place: Place) -> Region:
