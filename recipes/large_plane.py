@@ -32,7 +32,7 @@ def main() -> None:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     path, out = chosen.folder / "plane.tif", chosen.folder / "results"
     there = draw(path, chosen.side)
-    program = ["-c", "from napari_slip.cli import app; app()"]
+    program = ["-m", "napari_slip"]
     command = [*program, "batch", str(path), "--prompt", "red", "--prompt", "blue"]
     start = time.perf_counter()
     subprocess.run(

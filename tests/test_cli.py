@@ -21,7 +21,7 @@ from napari_slip.evaluation import Report, Row
 from napari_slip.io import RESULTS, read_image, read_provenance
 from napari_slip.settings import FilterSettings, MatchSettings
 
-SHELL = [sys.executable, "-c", "from napari_slip.cli import app; app()"]
+SHELL = [sys.executable, "-m", "napari_slip"]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from napari_slip.cli import app
 from napari_slip.io import SAMPLES
 
-SHELL = [sys.executable, "-c", "from napari_slip.cli import app; app()"]
+SHELL = [sys.executable, "-m", "napari_slip"]
 
 
 @pytest.fixture(scope="module")

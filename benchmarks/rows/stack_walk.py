@@ -184,7 +184,7 @@ def _export(dock: Any, path: Path, folder: Path, walked: Walked) -> None:
 def _by_command(path: Path, out: Path, walked: Walked) -> None:
     from napari_slip.io import read_ome_zarr
 
-    program = [sys.executable, "-c", "from napari_slip.cli import app; app()"]
+    program = [sys.executable, "-m", "napari_slip"]
     words = ["batch", str(path), "--prompt", FIRST, "--prompt", SECOND, "--select", "above:0.5"]
     where = ["--no-store", "--workers", "2", "--out", str(out)]
     subprocess.run([*program, *words, *where], check=True, capture_output=True)
