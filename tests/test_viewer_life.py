@@ -12,18 +12,12 @@ from qtpy.QtGui import QShortcut
 
 from napari_slip.errors import InputError
 from napari_slip.viewer import SlipDock, _sessions
-from napari_slip.viewer._exchange import Exchange
 
 pytest_plugins = ["_dock_fixtures"]
 
 
 def idle(dock, qtbot):
     qtbot.waitUntil(lambda: dock.desk.runner.state == "idle", timeout=10_000)
-
-
-def ask_for(dock, text):
-    dock.prompt.setText(text)
-    dock.prompt.returnPressed.emit()
 
 
 @pytest.fixture
@@ -353,26 +347,6 @@ def test_what_is_remembered_from_a_fresh_start_needs_no_engine(viewer):
     dock = SlipDock(viewer, engine)
     assert engine.loaded == [] and dock.images.layer is None
     dock.dispose()
-
-
-def test_an_export_that_waits_is_written_whatever_is_asked_for_after_it(running, engine, qtbot, tmp_path):
-    Exchange(running.desk).export(tmp_path, ["coco"])
-    running.desk.decisions.refine()
-    ask_for(running, "green")
-    ask_for(running, "blue")  # overtakes the text that waits, and nothing else
-    engine.sam.gate.set()
-    idle(running, qtbot)
-    assert list(tmp_path.glob("*.json"))
-    assert [c.name for c in running.desk.classes] == ["red", "blue"]
-
-
-def test_cancel_says_what_it_has_dropped(running, qtbot, tmp_path):
-    Exchange(running.desk).export(tmp_path, ["coco"])
-    running.run_button.click()
-    idle(running, qtbot)
-    told = running.activity.text.text()
-    assert told == "Cancelled; nothing was changed. What waited was dropped: the export."
-    assert not list(tmp_path.glob("*.json"))
 
 
 def test_an_image_chosen_in_3d_is_worked_on_once_it_is_a_plane_again(dock):
