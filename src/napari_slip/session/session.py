@@ -92,9 +92,8 @@ class Session:
         or left out.
         """
         classes = self.classes
-        for name in match.names:
-            if name not in classes and add_classes:
-                classes = classes.add(name)
+        for name in match.names if add_classes else ():
+            classes = classes if name in classes else classes.add(name)
         names = {name for name in match.names if name in classes}
         objects = predict(self._state.objects, match, plane, self._next_id, names)
         if classes == self.classes and list(objects.items()) == list(self._state.objects.items()):
