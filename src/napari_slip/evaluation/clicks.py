@@ -76,21 +76,33 @@ def clicked(
     progress: Progress,
 ) -> list[float]:
     """Click at some objects of a picture and return the IoU of each mask with its object."""
-    ids, sizes = np.unique(labels[labels > 0], return_counts=True)
-    ids = rng.permutation(ids[sizes >= SMALLEST])[:CLICKS]
+    ids = clickable(labels, rng)
     if not len(ids):
         return []
     plane = slip.encode(to_rgb(image), progress=progress)
     found = []
     for i in ids:
         truth = labels == i
-        mask = slip.refine(plane, points=np.array([innermost(truth)])).mask
+        _, x, y = innermost(truth)
+        mask = slip.refine(plane, points=np.array([(x, y)])).mask
         found.append(float((mask & truth).sum() / (mask | truth).sum()))
     return found
 
 
-def innermost(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the (x, y) of the pixel of a mask that lies furthest from its edge and from the plane's."""
+def clickable(labels: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.integer]:
+    """Draw the labels of up to `CLICKS` objects that are large enough to be clicked at."""
+    ids, sizes = np.unique(labels[labels > 0], return_counts=True)
+    return np.asarray(rng.permutation(ids[sizes >= SMALLEST])[:CLICKS])
+
+
+def innermost(mask: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Return how far inside the innermost pixel of a mask is, from its edge and the plane's, and where it is.
+
+    Returns
+    -------
+    (depth, x, y)
+        The place is the middle of the pixel, half a pixel from its corner, as the dock tells its clicks.
+    """
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(depth.argmax(), mask.shape)
-    return float(x), float(y)
+    return float(depth[y, x]), float(x) + 0.5, float(y) + 0.5

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from napari_slip.evaluation.bbbc038 import NEGATIVES, PROMPT, SELECT, validation_images
-from napari_slip.evaluation.clicks import CLICKS, SMALLEST
+from napari_slip.evaluation.clicks import SMALLEST, clickable, innermost
 from napari_slip.evaluation.metrics import iou_of_masks
 from napari_slip.images import to_rgb
 from napari_slip.objects import Pointing
@@ -133,11 +132,9 @@ def worst_place(mask: Mask, truth: Mask) -> tuple[float, float, int]:
     window = np.s_[y0:y1, x0:x1]
     best, place = -1.0, (0.0, 0.0, 1)
     for part, sign in ((truth & ~mask, 1), (mask & ~truth, 0)):
-        depth = ndimage.distance_transform_edt(np.pad(part[window], 1))[1:-1, 1:-1]
-        if depth.max() > best:
-            best = float(depth.max())
-            y, x = np.unravel_index(depth.argmax(), depth.shape)
-            place = (float(x + x0) + 0.5, float(y + y0) + 0.5, sign)
+        depth, x, y = innermost(part[window])
+        if depth > best:
+            best, place = depth, (x + x0, y + y0, sign)
     return place
 
 
@@ -169,10 +166,8 @@ def click_trails(
     images = validation_images(data, limit)
     for n, (image, labels) in enumerate(images):
         progress("corrections", n, len(images))
-        ids, sizes = np.unique(labels[labels > 0], return_counts=True)
-        ids = np.random.default_rng(n).permutation(ids[sizes >= SMALLEST])[:CLICKS]
         plane = slip.encode(to_rgb(image), progress=progress)
-        for i in ids:
+        for i in clickable(labels, np.random.default_rng(n)):
             yield click_until(slip.segmenter, plane, labels == i, bar)
     progress("corrections", len(images), len(images))
 

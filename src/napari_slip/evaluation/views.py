@@ -9,11 +9,12 @@ import numpy as np
 
 from napari_slip.evaluation.bbbc038 import PROMPT, validation_images
 from napari_slip.evaluation.metrics import auroc, iou_of_masks
+from napari_slip.evaluation.outlines import in_front
 from napari_slip.evaluation.scenes import SEED, absent_names, all_names, found_by_name, validation_scenes
 from napari_slip.images import to_rgb
 from napari_slip.matching import embed_segments
 from napari_slip.progress import Progress
-from napari_slip.segments import PackedMasks, Segments
+from napari_slip.segments import Segments
 from napari_slip.settings import CropSettings, View
 
 if TYPE_CHECKING:
@@ -90,10 +91,7 @@ def compare_views(
 def _look(slip: Slip, image: NDArray[np.uint8], labels: NDArray[np.integer], progress: Progress) -> _Seen:
     rgb = to_rgb(image)
     proposed = slip.propose(slip.encode(rgb, progress=progress), progress=progress).masks
-    truth = [labels == i for i in np.unique(labels[labels > 0])]
-    crops = [*truth, *(proposed.crop(row) for row in range(len(proposed)))]
-    origins = [*((0, 0) for _ in truth), *((int(x), int(y)) for x, y in proposed.boxes[:, :2])]
-    masks = PackedMasks.pack(crops, origins)
+    masks = in_front([labels == i for i in np.unique(labels[labels > 0])], proposed)
     n, ones = len(masks), np.ones(len(masks), np.float32)
     segments = Segments(
         shape=labels.shape,
@@ -101,7 +99,7 @@ def _look(slip: Slip, image: NDArray[np.uint8], labels: NDArray[np.integer], pro
         predicted_iou=ones,
         stability_score=ones,
         mean_intensity=ones,
-        area=np.array([crop.sum() for crop in crops], np.int64),
+        area=np.array([masks.crop(row).sum() for row in range(n)], np.int64),
         roundness=ones,
         parent=np.full(n, -1, np.int32),
         background=np.zeros(n, bool),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_slip.evaluation.metrics import iou_of_masks
+from napari_slip.evaluation.outlines import in_front
 from napari_slip.filtering import select
 from napari_slip.matching import embed_segments, match_segments
 from napari_slip.progress import Progress
-from napari_slip.segments import PackedMasks, Segments
+from napari_slip.segments import Segments
 from napari_slip.settings import CropSettings, FilterSettings
 
 if TYPE_CHECKING:
@@ -230,12 +231,10 @@ def _silhouettes(collage: Collage) -> list[NDArray[np.bool_]]:
 def _in_front(own: list[NDArray[np.bool_]], segments: Segments) -> Segments:
     """Put the true outlines in front of SAM's segments, with the best marks."""
     n = len(own)
-    masks = [*own, *(segments.masks.crop(row) for row in range(len(segments)))]
-    corners = [*((0, 0) for _ in own), *((int(x), int(y)) for x, y in segments.boxes[:, :2])]
     ones = np.ones(n, np.float32)
     return Segments(
         shape=segments.shape,
-        masks=PackedMasks.pack(masks, corners),
+        masks=in_front(own, segments.masks),
         predicted_iou=np.concatenate([ones, segments.predicted_iou]),
         stability_score=np.concatenate([ones, segments.stability_score]),
         mean_intensity=np.concatenate([ones / 2, segments.mean_intensity]),

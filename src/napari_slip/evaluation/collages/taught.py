@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_slip.matching import embed_texts, teach
-from napari_slip.matching.similarity import unit
 from napari_slip.training.own.examples import class_names
-from napari_slip.training.own.pictures import grounds, load_pictures
+from napari_slip.training.own.pictures import embed_examples, grounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +46,7 @@ def teach_from_examples(
     for name in names:
         own = [e for e in examples if e.name == name]
         chosen += [own[k] for k in rng.permutation(len(own))[:n]]
-    views = tuple(view for view in crops.views if view != "box") or ("mean",)
-    pictures = load_pictures(chosen, views, card.image_size, card.mean)
-    seen = encoder.encode_images(pictures.reshape(-1, *pictures.shape[2:]))
-    seen = unit(seen.reshape(len(chosen), len(views), -1).mean(axis=1))
+    seen = embed_examples(chosen, encoder, [view for view in crops.views if view != "box"] or ["mean"])
     nothing = encoder.encode_images(grounds(examples, card.image_size, card.mean, seed, most=20 * n))
     told: list[str | None] = [*(e.name for e in chosen), *[None] * len(nothing)]
     return teach(

@@ -90,10 +90,17 @@ def caption(example: Example, settings: TrainSettings, rng: np.random.Generator)
 
 
 def scaled(pictures: NDArray[np.uint8], learner: Learner, device: torch.device) -> Tensor:
-    """Turn (N, S, S, 3) uint8 into (N, 3, S, S) float32, mean and spread removed."""
+    """Turn (N, S, S, 3) uint8 into (N, 3, S, S) float32 as a learner takes them."""
+    return normalised(pictures, learner.mean, learner.std, device)
+
+
+def normalised(
+    pictures: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float], device: torch.device
+) -> Tensor:
+    """Turn (N, S, S, 3) uint8 into (N, 3, S, S) float32, mean and spread of each colour removed."""
     values = torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 255
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (learner.mean, learner.std))
-    return (values - mean) / std
+    middle, spread = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (mean, std))
+    return (values - middle) / spread
 
 
 def moved(pixels: Tensor, rng: np.random.Generator) -> Tensor:

@@ -147,16 +147,11 @@ def fine_tune(
 
 def right_names(encoder: DualEncoder, examples: Sequence[Example], names: Sequence[str]) -> list[bool]:
     """Return for each example whether its class is the best of the names, seen as matching shows it."""
-    from napari_slip.matching.similarity import unit
     from napari_slip.matching.texts import embed_texts
-    from napari_slip.training.own.pictures import load_pictures, views_of
+    from napari_slip.training.own.pictures import embed_examples
 
-    card = encoder.card
-    views = tuple(view for view in views_of(examples, None) if view != "whole") or ("whole",)
-    pictures = load_pictures(examples, views, card.image_size, card.mean)
-    seen = encoder.encode_images(pictures.reshape(-1, *pictures.shape[2:]))
-    seen = unit(seen.reshape(len(pictures), len(views), -1).mean(axis=1))
-    answers = (seen @ embed_texts(names, encoder, card.templates).T).argmax(axis=1)
+    texts = embed_texts(names, encoder, encoder.card.templates)
+    answers = (embed_examples(examples, encoder) @ texts.T).argmax(axis=1)
     return [names[k] == e.name for k, e in zip(answers, examples, strict=True)]
 
 

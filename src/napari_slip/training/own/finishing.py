@@ -89,18 +89,14 @@ def calibrate(folder: Path, validation: Sequence[Example], *, seed: int = 0) -> 
     -------
     Calibration
     """
-    from napari_slip.matching.similarity import unit
     from napari_slip.matching.texts import embed_texts
     from napari_slip.models import load_clip
     from napari_slip.training.mini.clip_card import fit
-    from napari_slip.training.own.pictures import load_pictures, views_of
+    from napari_slip.training.own.pictures import embed_examples
 
     encoder = load_clip(folder, device="cpu")
     card = encoder.card
-    views = tuple(view for view in views_of(validation, None) if view != "whole") or ("whole",)
-    pictures = load_pictures(validation, views, card.image_size, card.mean)
-    seen = encoder.encode_images(pictures.reshape(-1, *pictures.shape[2:]))
-    seen = unit(seen.reshape(len(pictures), len(views), -1).mean(axis=1))
+    seen = embed_examples(validation, encoder)
     names = sorted({example.name for example in validation})
     nulls = card.calibration.null_prompts
     texts = embed_texts([*names, *nulls], encoder, card.templates)

@@ -15,7 +15,7 @@ from napari_slip.models.devices import resolve_device
 from napari_slip.models.dual import MEAN, STD
 from napari_slip.models.weights import read_state
 from napari_slip.progress import Progress
-from napari_slip.training.own.batches import moved
+from napari_slip.training.own.batches import moved, normalised
 from napari_slip.training.own.examples import class_names, listed
 from napari_slip.training.own.pictures import load_pictures, views_of
 
@@ -179,6 +179,4 @@ def _network(classes: int) -> Any:
 
 
 def _pixels(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    values = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
-    return (values - mean) / std
+    return normalised(pictures, MEAN, STD, torch.device("cpu"))

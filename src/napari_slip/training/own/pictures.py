@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_slip.matching import Cropper
+from napari_slip.matching.similarity import unit
 from napari_slip.progress import Progress
 from napari_slip.segments import PackedMasks
 from napari_slip.settings import CropSettings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_slip.models.protocols import DualEncoder
     from napari_slip.training.own.examples import Example
     from napari_slip.training.own.settings import View
 
@@ -76,6 +78,30 @@ def load_pictures(
                 pictures[i, v] = cut(rgb, mask, (view,), side, mean)[0]
     progress("pictures", len(examples), len(examples))
     return pictures
+
+
+def embed_examples(
+    examples: Sequence[Example], encoder: DualEncoder, views: Sequence[View] = ()
+) -> NDArray[np.float32]:
+    """See examples as matching sees segments: the mean over the views, of unit length.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        N of them.
+    encoder : DualEncoder
+        Of D dimensions.
+    views : sequence of {"whole", "mean", "dimmed", "black"}
+        How they are shown; cut out where masks lie beside all of them, or else whole, if not given.
+
+    Returns
+    -------
+    (N, D) float32 array
+    """
+    views = views or tuple(view for view in views_of(examples, None) if view != "whole") or ("whole",)
+    pictures = load_pictures(examples, views, encoder.card.image_size, encoder.card.mean)
+    seen = encoder.encode_images(pictures.reshape(-1, *pictures.shape[2:]))
+    return unit(seen.reshape(len(examples), len(views), -1).mean(axis=1))
 
 
 def grounds(
