@@ -60,9 +60,12 @@ def open_sample(viewer: napari.Viewer, dock: SlipDock, name: str) -> None:
 
 
 def shoot(viewer: napari.Viewer, out: Path, name: str) -> None:
-    """Write a picture of the whole window."""
+    """Write a picture of the whole window, of 256 colours, so that the documentation stays small."""
+    from PIL import Image
+
     rest(1)
-    viewer.screenshot(str(out / f"{name}.png"), canvas_only=False, flash=False)
+    window = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+    window.quantize(256).save(out / f"{name}.png", optimize=True)
     print(out / f"{name}.png")
 
 
@@ -73,18 +76,22 @@ def main() -> None:
     parser.add_argument("--only", choices=PICTURES, help="not the others")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home:
-        for kind in ("CONFIG", "DATA"):  # neither history nor sessions of whoever runs this
-            os.environ[f"XDG_{kind}_HOME"] = home
-        for name, take in PICTURES.items():
-            if chosen.only in (None, name):
-                with docked() as (viewer, dock):
-                    take(viewer, dock, chosen.out)
+    for name, take in PICTURES.items():
+        if chosen.only in (None, name):
+            with docked() as (viewer, dock):
+                take(viewer, dock, chosen.out)
 
 
 @contextmanager
 def docked() -> Iterator[tuple[napari.Viewer, SlipDock]]:
-    """Open a viewer with the dock."""
+    """Open a viewer with the dock, which knows neither history nor sessions of whoever was here before."""
+    with tempfile.TemporaryDirectory() as home:
+        for kind in ("CONFIG", "DATA"):
+            os.environ[f"XDG_{kind}_HOME"] = home
+        yield from _docked()
+
+
+def _docked() -> Iterator[tuple[napari.Viewer, SlipDock]]:
     import napari
 
     from napari_slip.viewer import SlipDock
@@ -126,7 +133,7 @@ def take_dock(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
     open_sample(viewer, dock, "objects")
     dock.desk.class_changes.tick("coin", False)
     wait(lambda: dock.desk.runner.state == "idle")
-    for text in ("star", "diamond", "snail"):
+    for text in ("key", "pollen", "cup"):
         ask(dock, text)
     shoot(viewer, out, "dock-light")
 
@@ -138,6 +145,8 @@ def take_tracks(viewer: napari.Viewer, dock: SlipDock, out: Path) -> None:
     press(dock, "Tracks")
     viewer.layers["series tracks"].tail_length = 20
     viewer.layers["series tracks"].tail_width = 10
+    viewer.reset_view()
+    rest()
     shoot(viewer, out, "stack-tracks")
 
 
