@@ -61,7 +61,7 @@ class Words(QLabel):
         self._make_room()
 
     def _make_room(self) -> None:
-        self.setMinimumHeight(self.heightForWidth(self.width()))
+        self.setMinimumHeight(max(0, self.heightForWidth(self.width())))  # -1 without a text
 
 
 def line(painter: QPainter, points: list[QPointF], radius: float) -> None:
