@@ -41,6 +41,18 @@ def dock(viewer, engine, qtbot):
 
 
 @pytest.fixture
+def channels(viewer, engine, qtbot):
+    """A dock over the discs' channels as layers, red in front and green together with it."""
+    viewer.add_image(blobs(), channel_axis=2, name=["r", "g", "b"])
+    widget = SlipDock(viewer, engine)
+    widget.images.choose(viewer.layers["r"])
+    for action in widget.source._menu.actions():
+        action.setChecked(action.text() == "g")
+    yield widget
+    widget.dispose()
+
+
+@pytest.fixture
 def told(monkeypatch):
     sentences = []
     monkeypatch.setattr(_desk, "show_error", sentences.append)

@@ -6,6 +6,7 @@ import threading
 import warnings
 
 import numpy as np
+from qtpy.QtCore import Qt
 from scipy import ndimage
 
 from napari_slip.models.protocols import Calibration, EncoderCard
@@ -162,3 +163,12 @@ def ask(dock, text, qtbot):
 def ours(dock):
     """Return the two layers of the discs."""
     return dock.viewer.layers["discs segments"], dock.viewer.layers["discs matches"]
+
+
+def press(qtbot, layer, viewer, key, *modifiers):
+    """Press a key on the canvas while a layer is the active one."""
+    viewer.layers.selection.active = layer
+    held = Qt.KeyboardModifier.NoModifier
+    for modifier in modifiers:
+        held |= modifier
+    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, key, held)

@@ -22,6 +22,13 @@ def idle(desk, qtbot):
     qtbot.waitUntil(lambda: desk.runner.state == "idle" and not desk.correction.clicks.busy, timeout=10_000)
 
 
+def begin_anew(desk, qtbot):
+    """Take up the clicks for an object that is not there yet."""
+    desk.correction.new()
+    desk.decisions.refine()
+    idle(desk, qtbot)
+
+
 def at(desk, row, column):
     """World coordinates of a pixel."""
     return desk.sheet.place.to_world(desk.sheet.image, np.array([row, column], float))
@@ -55,9 +62,7 @@ def test_a_click_with_the_pick_tool_makes_another_segment_the_match(dock, desk, 
 
 
 def test_clicks_make_an_object_and_undo_takes_back_mask_and_click(dock, desk, qtbot):
-    desk.correction.new()
-    desk.decisions.refine()
-    idle(desk, qtbot)
+    begin_anew(desk, qtbot)
     marks = desk.correction.marks
     click(dock, 20, 60, qtbot)
     (new,) = desk.correction.things
@@ -90,9 +95,7 @@ def test_refining_a_chosen_prediction_corrects_it_and_scores_it_anew(dock, desk,
 
 
 def test_a_drag_makes_a_box_and_the_box_a_mask(dock, desk, qtbot):
-    desk.correction.new()
-    desk.decisions.refine()
-    idle(desk, qtbot)
+    begin_anew(desk, qtbot)
     dock._pointer.drag(at(desk, 5, 45), at(desk, 36, 75))
     idle(desk, qtbot)
     (new,) = desk.correction.things
@@ -102,9 +105,7 @@ def test_a_drag_makes_a_box_and_the_box_a_mask(dock, desk, qtbot):
 
 
 def test_a_click_that_is_deleted_in_its_layer_is_taken_out_of_the_mask(dock, desk, qtbot):
-    desk.correction.new()
-    desk.decisions.refine()
-    idle(desk, qtbot)
+    begin_anew(desk, qtbot)
     click(dock, 20, 60, qtbot)
     first = desk.correction.things[0].area
     click(dock, 20, 80, qtbot)
@@ -117,9 +118,7 @@ def test_a_click_that_is_deleted_in_its_layer_is_taken_out_of_the_mask(dock, des
 
 
 def test_a_click_and_a_box_that_are_moved_in_their_layers_take_the_mask_along(dock, desk, qtbot):
-    desk.correction.new()
-    desk.decisions.refine()
-    idle(desk, qtbot)
+    begin_anew(desk, qtbot)
     click(dock, 20, 60, qtbot)
     points = desk.correction.marks.points
     points.data = points.data + np.array([45.0, -25.0])  # from the small disc onto the large one
@@ -159,9 +158,7 @@ def test_fill_smooth_and_remove_are_shown_first_and_are_one_step_each(dock, desk
 
 
 def test_quick_clicks_are_all_done_in_their_order(dock, desk, qtbot):
-    desk.correction.new()
-    desk.decisions.refine()
-    idle(desk, qtbot)
+    begin_anew(desk, qtbot)
     for column in (60, 76, 80, 84):
         dock._pointer.click(at(desk, 20, column))
     idle(desk, qtbot)
@@ -259,9 +256,7 @@ def test_naparis_own_undo_is_a_stroke_that_ours_can_take_back(dock, desk, qtbot)
 
 
 def test_corrections_and_their_clicks_are_there_after_a_restart(dock, desk, qtbot):
-    desk.correction.new()
-    desk.decisions.refine()
-    idle(desk, qtbot)
+    begin_anew(desk, qtbot)
     click(dock, 20, 60, qtbot)
     new = desk.correction.chosen[0]
     desk.save()
@@ -294,9 +289,7 @@ def test_what_is_begun_with_new_while_a_click_is_on_its_way_stays_another_object
 
 
 def test_a_click_made_while_two_are_on_their_way_is_added_to_both(dock, desk, qtbot):
-    desk.correction.new()
-    desk.decisions.refine()
-    idle(desk, qtbot)
+    begin_anew(desk, qtbot)
     dock._pointer.click(at(desk, 20, 60))
     dock._pointer.click(at(desk, 20, 76))
     qtbot.waitUntil(lambda: bool(desk.correction.things), timeout=10_000)  # the first has landed
@@ -307,9 +300,7 @@ def test_a_click_made_while_two_are_on_their_way_is_added_to_both(dock, desk, qt
 
 
 def test_clicks_that_are_undone_do_not_come_back_with_the_next(dock, desk, qtbot):
-    desk.correction.new()
-    desk.decisions.refine()
-    idle(desk, qtbot)
+    begin_anew(desk, qtbot)
     click(dock, 20, 60, qtbot)
     dock._pointer.click(at(desk, 20, 76))
     desk.decisions.undo()  # of the first, while the second is on its way

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
-from _fake_engine import ask, blobs, ours
+from _fake_engine import ask, blobs, ours, press
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
@@ -20,12 +20,6 @@ pytest_plugins = ["_dock_fixtures"]
 
 def session_of(dock):
     return dock.desk.sheet.workspace.session
-
-
-def press(viewer, layer, key, qtbot):
-    """Press a key on the canvas while a layer is the active one."""
-    viewer.layers.selection.active = layer
-    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, key)
 
 
 @pytest.fixture
@@ -62,7 +56,7 @@ def test_a_key_acts_on_the_image_on_whose_layer_it_is_pressed(two, qtbot):
     dock.images.choose(dock.viewer.layers["discs"])
     dock.desk.sheet.workspace.point_at(dock.desk.sheet.workspace.bright()[0])
     dock.images.choose(dock.viewer.layers["other"])
-    press(dock.viewer, dock.viewer.layers["discs matches"], Qt.Key.Key_A, qtbot)
+    press(qtbot, dock.viewer.layers["discs matches"], dock.viewer, Qt.Key.Key_A)
     assert dock.images.layer is dock.viewer.layers["discs"]
     assert [o.status for o in first.objects.values()] == ["accepted"]
     assert [o.status for o in second.objects.values()] == ["predicted"]
@@ -72,7 +66,7 @@ def test_a_key_on_layers_whose_image_is_gone_changes_no_other_image(two, told, q
     dock, _, second = two
     dock.viewer.layers.remove("discs")
     dock.desk.sheet.workspace.point_at(dock.desk.sheet.workspace.bright()[0])
-    press(dock.viewer, dock.viewer.layers["discs matches"], Qt.Key.Key_A, qtbot)
+    press(qtbot, dock.viewer.layers["discs matches"], dock.viewer, Qt.Key.Key_A)
     assert "'discs matches' is gone" in told[0]
     assert [o.status for o in second.objects.values()] == ["predicted"]
 
@@ -148,18 +142,12 @@ def test_strokes_on_several_planes_are_kept_in_a_dock_that_was_opened_again(view
     again.dispose()
 
 
-def test_what_clip_sees_stays_chosen_when_layers_come(viewer, engine, qtbot):
-    red, green, _ = viewer.add_image(blobs(), channel_axis=2, name=["r", "g", "b"])
-    dock = SlipDock(viewer, engine)
-    dock.images.choose(red)
-    for action in dock.source._menu.actions():
-        action.setChecked(action.text() == "g")
-    dock.source.sees.setCurrentIndex(2)
-    ask(dock, "red", qtbot)
-    assert dock.source.sees.currentText() == "g" and dock.desk.source.clip_sees == 1
-    viewer.layers.remove(green)
-    assert dock.source.sees.currentText() == "all together" and dock.desk.source.clip_sees is None
-    dock.dispose()
+def test_what_clip_sees_stays_chosen_when_layers_come(channels, qtbot):
+    channels.source.sees.setCurrentIndex(2)
+    ask(channels, "red", qtbot)
+    assert channels.source.sees.currentText() == "g" and channels.desk.source.clip_sees == 1
+    channels.viewer.layers.remove("g")
+    assert channels.source.sees.currentText() == "all together" and channels.desk.source.clip_sees is None
 
 
 def test_a_renamed_class_is_renamed_on_every_plane(asked, qtbot):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import napari.settings
 import pytest
-from _fake_engine import ask, ours
+from _fake_engine import ask, ours, press
 from napari._qt.dialogs.preferences_dialog import PreferencesDialog
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShortcut
@@ -25,15 +25,6 @@ def settings(viewer, tmp_path, monkeypatch):
 
 def decided(dock):
     return {o.status for o in dock.desk.sheet.workspace.session.objects.values()}
-
-
-def press(qtbot, layer, viewer, key, *modifiers):
-    """Press a key on the canvas while a layer is the active one."""
-    viewer.layers.selection.active = layer
-    held = Qt.KeyboardModifier.NoModifier
-    for modifier in modifiers:
-        held |= modifier
-    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, key, held)
 
 
 def listed(dock):

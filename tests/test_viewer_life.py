@@ -198,17 +198,11 @@ def test_a_region_is_segmented_alone(dock, qtbot):
     assert len(dock.desk.sheet.workspace.segments) == 5
 
 
-def test_split_channels_make_one_picture(viewer, engine, qtbot):
-    red, green, _ = viewer.add_image(blobs(), channel_axis=2, name=["r", "g", "b"])
-    dock = SlipDock(viewer, engine)
-    dock.images.choose(red)
-    for action in dock.source._menu.actions():
-        action.setChecked(action.text() == "g")
-    assert dock.desk.source.others == (green,)
-    ask(dock, "red", qtbot)
-    assert len(dock.desk.sheet.workspace.segments) == 4  # the blue disc is in neither
-    assert "r matches" in viewer.layers
-    dock.dispose()
+def test_split_channels_make_one_picture(channels, qtbot):
+    assert channels.desk.source.others == (channels.viewer.layers["g"],)
+    ask(channels, "red", qtbot)
+    assert len(channels.desk.sheet.workspace.segments) == 4  # the blue disc is in neither
+    assert "r matches" in channels.viewer.layers
 
 
 def press(dock, keys):

@@ -157,7 +157,8 @@ class Scan(QObject):
             for at, index in enumerate(ready):
                 progress("planes", at, len(todo))
                 here = replace(whole, snapshot=snapshot.at(index))
-                if done.get(index) == asked(here):  # known only here if each plane has labels of its own
+                # what each plane is asked with labels of its own is known only here
+                if adopted is not None and done.get(index) == asked(here):
                     continue
                 looked += 1
                 try:

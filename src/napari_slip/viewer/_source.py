@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -146,7 +147,7 @@ class Snapshot:
         """The part of the plane that is segmented."""
         return self.region.window or (slice(0, self.place.shape[0]), slice(0, self.place.shape[1]))
 
-    @property
+    @cached_property
     def look(self) -> str:
         """How the pixels are looked at, in a text that tells one way from another."""
         adopted = ""

@@ -91,9 +91,14 @@ def class_names(examples: Sequence[Example]) -> tuple[str, ...]:
     return tuple(sorted({example.name for example in examples}))
 
 
+def identity(example: Example) -> tuple[str, int]:
+    """Return class and file, and size in bytes: what tells a picture from others, wherever it lies."""
+    return f"{example.name}/{example.path.name}", example.path.stat().st_size
+
+
 def listed(examples: Sequence[Example]) -> list[list[Any]]:
-    """Return class and file, size in bytes and caption of each, in order: what tells whether they changed."""
-    return sorted([f"{e.name}/{e.path.name}", e.path.stat().st_size, e.caption or ""] for e in examples)
+    """Return identity and caption of each, in order: what tells whether they changed."""
+    return sorted([*identity(e), e.caption or ""] for e in examples)
 
 
 def _folder(folder: Path) -> list[Example]:

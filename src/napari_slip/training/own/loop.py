@@ -15,7 +15,7 @@ from napari_slip.errors import InputError
 from napari_slip.models.devices import resolve_device
 from napari_slip.progress import Progress
 from napari_slip.training.own.batches import GROUND, batches, scaled
-from napari_slip.training.own.examples import class_names, listed
+from napari_slip.training.own.examples import class_names, identity, listed
 from napari_slip.training.own.finishing import calibrate, write_card
 from napari_slip.training.own.history import Epoch, write_log
 from napari_slip.training.own.learner import Learner, make_learner
@@ -328,7 +328,7 @@ def learnt_by(folder: Path, examples: Sequence[Example]) -> list[Example]:
     path = folder / SETTINGS
     values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     known = {tuple(row[:2]) for row in values.get(PICTURES, [])}
-    return [e for e in examples if tuple(listed([e])[0][:2]) in known]
+    return [e for e in examples if identity(e) in known]
 
 
 def _same_settings(data: Split, settings: TrainSettings, folder: Path) -> None:
