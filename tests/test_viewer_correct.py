@@ -255,6 +255,24 @@ def test_naparis_own_undo_is_a_stroke_that_ours_can_take_back(dock, desk, qtbot)
     assert label_of(desk, 90, 60) and matches.data[90, 60]
 
 
+def test_naparis_fill_and_polygon_reach_the_session_and_are_a_step_each(dock, desk, qtbot):
+    matches, (red,) = ours(dock)[1], objects(desk)
+    row, column = np.argwhere(red.crop)[red.area // 2] + red.origin[::-1]
+    new = matches.selected_label
+    matches.fill((row, column), new)
+    desk.sheet.absorb()
+    (filled,) = objects(desk)
+    assert (filled.id, filled.area, filled.status) == (new, red.area, "corrected")
+    desk.decisions.undo()
+    assert label_of(desk, row, column) == matches.data[row, column] == red.id
+    matches.paint_polygon([(86, 56), (86, 71), (96, 71), (96, 56)], new)
+    desk.sheet.absorb()
+    drawn = desk.sheet.workspace.session.objects[label_of(desk, 90, 60)]
+    assert drawn.status == "corrected" and drawn.area == np.count_nonzero(matches.data == drawn.id) > 100
+    desk.decisions.undo()
+    assert not label_of(desk, 90, 60) and not matches.data[90, 60]
+
+
 def test_corrections_and_their_clicks_are_there_after_a_restart(dock, desk, qtbot):
     begin_anew(desk, qtbot)
     click(dock, 20, 60, qtbot)

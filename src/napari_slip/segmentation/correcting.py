@@ -35,7 +35,7 @@ ASKED = 4
 TRUST = 0.5
 """Predicted IoU from which an answer is taken rather than the outline moved, all else being equal."""
 
-FELT, FADING = 0.3, 0.85
+FELT, FADING = 0.2, 0.8
 """How far a moved outline takes its neighbourhood along, in square roots of the mask's area, and what is left
 of that with each click."""
 
