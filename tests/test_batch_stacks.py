@@ -38,7 +38,11 @@ def write_ome_zarr(path, array, axes, scale):
     root.attrs["multiscales"] = [
         {
             "version": "0.4",
-            "axes": [{"name": letter} for letter in axes],
+            "axes": [
+                {"name": letter, "type": kind, "unit": unit}
+                for letter in axes
+                for kind, unit in [("time", "second") if letter == "t" else ("space", "micrometer")]
+            ],
             "datasets": [
                 {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": list(scale)}]}
             ],
@@ -133,6 +137,7 @@ def test_every_kind_of_input_is_found_once(tmp_path):
     assert (report.planes, report.images) == (2 + 6 + 6, 4)
     scale = read_ome_zarr(tmp_path / "out" / "z.ome.zarr", "labels/matches")
     assert (scale.axes, scale.scale) == ("zyx", (2.0, 0.5, 0.5))
+    assert scale.units == dict.fromkeys("zyx", "micrometer")
     assert set(pd.read_csv(tmp_path / "out" / "planes.csv")["image"]) == {"b2", "b10", "z", "s"}
 
 

@@ -58,6 +58,8 @@ class Image:
         Of its parts.
     scale : dict
         Size of a pixel along the axes for which it is known, by letter.
+    units : dict
+        Of those sizes, where they are known.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Image:
     parts: Path
     stamp: str
     scale: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def indices(self) -> Iterator[tuple[int, ...]]:
@@ -228,7 +231,7 @@ def _write_zarr(image: Image, links: _Links, orders: Orders, path: Path) -> None
             continue
         if writer is None:
             shape = (picture.shape[0], picture.shape[1])
-            writer = LabelsWriter(path, "matches", image.steps, shape, image.scale)
+            writer = LabelsWriter(path, "matches", image.steps, shape, image.scale, units=image.units)
         writer.write(index, picture)
     assert writer is not None
     colours = class_colours(orders.prompts)

@@ -245,10 +245,11 @@ def _plan(sources: Sequence[Source], out: Path, stamp: str, report: Report) -> l
     for source in sources:
         try:
             steps = peek_steps(source.path, channel_axis=source.channel_axis)
-            scale = {}
+            scale: dict[str, float] = {}
+            units: dict[str, str] = {}
             if source.path.is_dir() and is_ome_zarr(source.path):
                 found = read_ome_zarr(source.path)
-                scale = dict(zip(found.axes, found.scale, strict=True))
+                scale, units = dict(zip(found.axes, found.scale, strict=True)), found.units
         except SlipError as error:
             report.failures.append(str(error))
             continue
@@ -256,7 +257,7 @@ def _plan(sources: Sequence[Source], out: Path, stamp: str, report: Report) -> l
             report.failures.append(f"{source.path} cannot be reached: {error.strerror or error}.")
             continue
         own = hashlib.blake2b(f"{stamp} {source.stamp}".encode(), digest_size=12).hexdigest()
-        images.append((Image(source.name, steps, out / WORK / source.name, own, scale), source))
+        images.append((Image(source.name, steps, out / WORK / source.name, own, scale, units), source))
     return images
 
 

@@ -235,7 +235,7 @@ def _write_zarr(
     objects = [o for o in session.objects.values() if o.status != "rejected"]
     with whole_folder(path) as part:
         scale = dict(zip("yx", pixel_size, strict=True))
-        writer = LabelsWriter(part, LABELS, steps, session.shape, scale, unit=unit)
+        writer = LabelsWriter(part, LABELS, steps, session.shape, scale, units=dict.fromkeys("yx", unit))
         for plane in sorted({o.plane for o in objects}):
             writer.write(plane, session.picture(plane))
         colours = {c.name: (*red_green_blue(c.colour), 255) for c in session.classes}

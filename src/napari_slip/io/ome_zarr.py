@@ -45,6 +45,8 @@ class Scales:
         One letter for each axis.
     scale : tuple of float
         Of the finest level's pixels, in the file's units.
+    units : mapping of str to str
+        Of the scale, for the axes for which they are told, by letter.
     attributes : dict
         All that the group says of itself.
     """
@@ -52,6 +54,7 @@ class Scales:
     levels: tuple[Any, ...]
     axes: str
     scale: tuple[float, ...]
+    units: dict[str, str]
     attributes: dict[str, Any]
 
 
@@ -77,7 +80,8 @@ def read_ome_zarr(path: Path, group: str = "") -> Scales:
         attributes: dict[str, Any] = dict(root.attrs)
         told: dict[str, Any] = attributes.get("ome", attributes)["multiscales"][0]
         levels = tuple(root[dataset["path"]] for dataset in told["datasets"])
-        names = [axis["name"] if isinstance(axis, dict) else axis for axis in told["axes"]]
+        about = [axis if isinstance(axis, dict) else {"name": axis} for axis in told["axes"]]
+        names = [axis["name"] for axis in about]
         scale = next(
             (t["scale"] for t in told["datasets"][0]["coordinateTransformations"] if t["type"] == "scale"),
             [1.0] * len(names),
@@ -91,7 +95,8 @@ def read_ome_zarr(path: Path, group: str = "") -> Scales:
             f"({type(error).__name__}: {said}): expected a folder with multiscales of version 0.4 or 0.5."
         ) from error
     axes = "".join(name[0].lower() for name in names)
-    return Scales(levels, axes, tuple(float(n) for n in scale), attributes)
+    units = {letter: axis["unit"] for letter, axis in zip(axes, about, strict=True) if axis.get("unit")}
+    return Scales(levels, axes, tuple(float(n) for n in scale), units, attributes)
 
 
 class LabelsWriter:
@@ -111,8 +116,8 @@ class LabelsWriter:
         Size of a pixel along each axis, by letter; 1 where none is given.
     dtype : type
         Of the labels.
-    unit : str
-        Of the size of the pixels in the planes, such as "um"; "px" or none if it is not known.
+    units : mapping of str to str
+        Of those sizes, such as "um", by letter; "px" or none where it is not known.
 
     Raises
     ------
@@ -128,12 +133,12 @@ class LabelsWriter:
         shape: tuple[int, int],
         scale: Mapping[str, float] | None = None,
         dtype: type = np.uint32,
-        unit: str = "",
+        units: Mapping[str, str] | None = None,
     ) -> None:
         import zarr
 
         self.path, self.name = path, name
-        self._unit = "" if unit == "px" else UNITS.get(unit, unit)
+        self._units = {i: UNITS.get(unit, unit) for i, unit in (units or {}).items() if unit != "px"}
         letters = list(steps)
         # NGFF wants the time first and the planes' axes last
         self._order = sorted(range(len(letters)), key=lambda i: (_ORDER + letters[i]).index(letters[i]))
@@ -202,7 +207,9 @@ class LabelsWriter:
             for level in range(len(self._levels))
         ]
         axes: list[Any] = [
-            {"name": letter, "type": "space", "unit": self._unit} if self._unit and letter in "yx" else letter
+            {"name": letter, "type": "time" if letter == "t" else "space", "unit": self._units[letter]}
+            if self._units.get(letter)
+            else letter
             for letter in self.axes
         ]
         version = FormatV04()
