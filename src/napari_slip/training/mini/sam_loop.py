@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from napari_slip.training.mini.sam_loss import Batch
     from napari_slip.training.mini.sam_views import Source
 
+FROZEN = 0.25
+"""Strength of the rate below which batch statistics are frozen, as inference takes them: earlier, while the
+weights still move far, they would no longer fit."""
+
 
 def _parameter_groups(model: nn.Module, rate: float) -> list[dict[str, Any]]:
     """Decay matrices and kernels only, and let the decoder learn at a lower rate."""
@@ -187,7 +191,8 @@ def train(
     minutes : float
         Wall-clock time to train.
     cooldown : float
-        The last so many minutes lower the learning rate to nothing, with batch statistics frozen.
+        The last so many minutes lower the learning rate to nothing; below `FROZEN` with frozen batch
+        statistics.
     size : int
         Views per batch and process.
     whole : float
@@ -206,14 +211,12 @@ def train(
     batches = iter(DataLoader(views, batch_size=None, num_workers=1, prefetch_factor=4))
     begin = checked = time.monotonic()
     recent: list[dict[str, float]] = []
-    cold = False
     left = minutes * 60
     while left > 0:
         strength = 1.0
         if left < cooldown * 60:
             strength = left / (cooldown * 60)
-            if not cold:
-                cold = True
+            if strength < FROZEN:
                 trainer.freeze_statistics()
         remaining = 0.0 if stop() else minutes * 60 - (time.monotonic() - begin)
         recent.append(trainer.step(next(batches), strength, remaining))
