@@ -35,12 +35,15 @@ ASKED = 4
 TRUST = 0.5
 """Predicted IoU from which an answer is taken rather than the outline moved, all else being equal."""
 
-FELT, FADING = 0.2, 0.8
+FELT, FADING = 0.3, 0.85
 """How far a moved outline takes its neighbourhood along, in square roots of the mask's area, and what is left
 of that with each click."""
 
-AT_LEAST, WIDE = 0.6, 1.2
-"""The same, in pixels and in distances from the click to the outline: no less than this."""
+LEAST, MOST = 1.2, 2.0
+"""The same, in distances from the click to the outline: a click that lies near the outline is about little."""
+
+PIXEL = 0.6
+"""The same, in pixels: no less than this."""
 
 SURE = 0.05
 """Variance of what is known at earlier clicks, in parts of what a move changes."""
@@ -151,7 +154,8 @@ def moved(mask: NDArray[np.bool_], clicks: Sequence[tuple[int, int, bool]], numb
     y, x, adds = clicks[-1]
     inside = signed_distance(mask)
     far = abs(float(inside[y, x])) if mask[y, x] != adds else 0.0
-    felt = max(AT_LEAST, WIDE * far, FELT * FADING ** (number - 1) * float(np.sqrt(mask.sum())))
+    felt = FELT * FADING ** (number - 1) * float(np.sqrt(mask.sum()))
+    felt = max(PIXEL, min(max(felt, LEAST * far), MOST * far))
     reach = int(np.ceil(4 * felt))
     top, left = max(0, y - reach), max(0, x - reach)
     part = np.s_[top : y + reach + 1, left : x + reach + 1]
