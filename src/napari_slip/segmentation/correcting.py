@@ -40,7 +40,7 @@ FELT, FADING = 0.3, 0.85
 of that with each click."""
 
 LEAST, MOST = 1.2, 2.0
-"""The same, in distances from the click to the outline: a click that lies near the outline is about little."""
+"""The same, in distances from the click to the outline: a click near the outline is about little."""
 
 PIXEL = 0.6
 """The same, in pixels: no less than this."""
