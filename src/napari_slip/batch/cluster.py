@@ -58,6 +58,8 @@ class Cluster:
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,
+                # without a dashboard its port would still be taken, and asked for by the next run beside this
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 memory_limit=0,
                 env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)},
             )
