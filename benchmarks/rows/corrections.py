@@ -62,7 +62,7 @@ def _worst(slip: napari_slip.Slip, data: Path, limit: int | None) -> list[Row]:
     for found in worst:
         plane = slip.encode(to_rgb(found.image))
         trail = click_until(slip.segmenter, plane, found.truth, HIGH, found.start, PATIENT)
-        clicks.append(next((n for n, iou in enumerate(trail.ious) if iou >= HIGH), np.inf))
+        clicks.append(trail.clicks_to(HIGH, never=np.inf))
         before.append(found.matched)
     note = (
         f"of the {len(worst)} worst matches, IoU {min(before):.2f} to {max(before):.2f}, "

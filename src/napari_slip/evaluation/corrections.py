@@ -54,9 +54,9 @@ class Trail:
     pointings: tuple[Pointing, ...]
     seconds: tuple[float, ...]
 
-    def clicks_to(self, bar: float) -> int:
-        """Clicks until the IoU has reached a bar; `MOST` if it never has."""
-        return next((n for n, iou in enumerate(self.ious) if iou >= bar), MOST)
+    def clicks_to(self, bar: float, never: float = MOST) -> float:
+        """Clicks until the IoU has reached a bar; `never` if it never has."""
+        return next((n for n, iou in enumerate(self.ious) if iou >= bar), never)
 
 
 @dataclass(frozen=True)

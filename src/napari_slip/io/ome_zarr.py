@@ -138,7 +138,8 @@ class LabelsWriter:
         import zarr
 
         self.path, self.name = path, name
-        self._units = {i: UNITS.get(unit, unit) for i, unit in (units or {}).items() if unit != "px"}
+        told = (units or {}).items()
+        self._units = {letter: UNITS.get(unit, unit) for letter, unit in told if unit not in ("", "px")}
         letters = list(steps)
         # NGFF wants the time first and the planes' axes last
         self._order = sorted(range(len(letters)), key=lambda i: (_ORDER + letters[i]).index(letters[i]))
@@ -208,7 +209,7 @@ class LabelsWriter:
         ]
         axes: list[Any] = [
             {"name": letter, "type": "time" if letter == "t" else "space", "unit": self._units[letter]}
-            if self._units.get(letter)
+            if letter in self._units
             else letter
             for letter in self.axes
         ]

@@ -154,8 +154,8 @@ def moved(mask: NDArray[np.bool_], clicks: Sequence[tuple[int, int, bool]], numb
     y, x, adds = clicks[-1]
     inside = signed_distance(mask)
     far = abs(float(inside[y, x])) if mask[y, x] != adds else 0.0
-    felt = FELT * FADING ** (number - 1) * float(np.sqrt(mask.sum()))
-    felt = max(PIXEL, min(max(felt, LEAST * far), MOST * far))
+    share = FELT * FADING ** (number - 1)
+    felt = max(PIXEL, float(np.clip(share * np.sqrt(mask.sum()), LEAST * far, MOST * far)))
     reach = int(np.ceil(4 * felt))
     top, left = max(0, y - reach), max(0, x - reach)
     part = np.s_[top : y + reach + 1, left : x + reach + 1]
