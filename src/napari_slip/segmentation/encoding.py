@@ -63,10 +63,10 @@ class Encoder:
             embedding = self._run(self.network.preprocess(picture)[None, :, :side, :side])
         return Tile(embedding.float(), box, (scaled.shape[0], scaled.shape[1]))
 
-    def unseen(self, box: Box) -> Tile:
-        """Return a window that is to be encoded later."""
+    def unseen(self, box: Box, side: int | None = None) -> Tile:
+        """Return a window that is to be encoded later; `side` as when it is encoded."""
         x0, y0, x1, y1 = box
-        side = self.network.image_encoder.img_size
+        side = side or self.network.image_encoder.img_size
         height, width = ResizeLongestSide.get_preprocess_shape(y1 - y0, x1 - x0, side)
         return Tile(None, box, (height, width))
 

@@ -59,14 +59,15 @@ class EncodedPlane:
     afar : tuple of Tile
         The whole plane at coarser scales than its tiles', for a model that is asked at centres of objects.
     closer : dict
-        Windows that were encoded for clicks, by their boxes: around small objects, or of large planes.
+        Windows that were encoded for clicks, by their boxes and their longer side in model pixels: around
+        small objects, or of large planes.
     """
 
     rgb: NDArray[np.uint8]
     tiles: tuple[Tile, ...]
     exact: bool = True
     afar: tuple[Tile, ...] = ()
-    closer: dict[tuple[int, int, int, int], Tile] = field(default_factory=dict, compare=False)
+    closer: dict[tuple[tuple[int, int, int, int], int], Tile] = field(default_factory=dict, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
