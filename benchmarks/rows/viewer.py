@@ -47,7 +47,7 @@ def _light(context: Context) -> list[Row]:
     slip = Slip(_Discs(), Words())
     with docked(np.zeros((SIDE, SIDE), np.uint8), Engine(lambda choice, progress: slip)) as dock:
         _ask(dock, "first")
-        prompts = [_milliseconds(lambda i=i: _ask(dock, f"text {i}")) for i in range(runs)]
+        prompts = [_ask(dock, f"text {i}") for i in range(runs)]
         slider = dock.filters.rows["area"].slider
         top = slider.maximum()
         slides = []
@@ -149,11 +149,23 @@ def rest(seconds: float) -> None:
         time.sleep(0.002)
 
 
-def _ask(dock: SlipDock, text: str) -> None:
-    """Press Enter and wait until the run has landed and the canvas is painted."""
+def _ask(dock: SlipDock, text: str) -> float:
+    """Type, press Enter, and return the milliseconds until the canvas with the result is on the screen."""
     dock.prompt.setText(text)
+    rest(0.3)
+    begun = time.perf_counter()
+    landed: list[float] = []
+    frames: list[float] = []
+    canvas = dock.desk.viewer.window._qt_viewer.canvas.native
+    swapped = canvas.frameSwapped.connect(lambda: frames.append(time.perf_counter()))
+    dock.desk.landed.connect(told := lambda *what: landed.append(time.perf_counter()))
     _live_until_idle(dock, dock.prompt.returnPressed.emit)
-    paint()
+    while (not landed or frames[-1:] < landed) and time.perf_counter() < begun + 20:
+        paint()
+    canvas.frameSwapped.disconnect(swapped)
+    dock.desk.landed.disconnect(told)
+    rest(0.3)
+    return 1000 * (frames[-1] - begun)
 
 
 def _watched(dock: SlipDock, text: str) -> tuple[float, float]:

@@ -122,7 +122,7 @@ class ResultLayers:
         if pointed is not None:
             colours[pointed] = POINTED
         self._paint(layer, "segments", colours)
-        width = max(1, _outline(layer)) if contour else 0
+        width = max(1, _outline(self._places["segments"].shape)) if contour else 0
         if layer.contour != width:
             layer.contour = width
 
@@ -138,16 +138,18 @@ class ResultLayers:
 
         Of a stack the layer holds all planes; `others` are those whose Objects have changed, too.
         """
-        new = self.get("matches") is None
+        before = self.get("matches")
+        contour = _outline(place.shape) if before is None else before.contour
+        painted: Colours = {None: PLAIN, 0: CLEAR}
+        faint = 1.0 if contour else FILL  # so that the picture is seen beneath what is filled
+        painted.update((label, (*rgba[:3], faint * rgba[3])) for label, rgba in colours.items())
+        repainted = self._colours.get("matches") != painted  # which draws the new data too
         if place.steps:
             layer = self._put_planes({**(others or {}), place.index: picture}, place)
         else:
-            layer = self._put("matches", picture, place, free)
-        if new:
-            layer.contour = _outline(layer)
-        painted: Colours = {None: PLAIN, 0: CLEAR}
-        faint = 1.0 if layer.contour else FILL  # so that the picture is seen beneath what is filled
-        painted.update((label, (*rgba[:3], faint * rgba[3])) for label, rgba in colours.items())
+            layer = self._put("matches", picture, place, free, drawn=not repainted)
+        if before is None:
+            layer.contour = contour
         self._paint(layer, "matches", painted)
         layer.selected_label = free
         return layer
@@ -156,7 +158,7 @@ class ResultLayers:
         """Show what would be, in bright outlines over everything else, and leave the active layer active."""
         active = self._viewer.layers.selection.active
         layer = Labels(
-            _narrow(place.lift(picture)),
+            _narrow(place.lift(picture), int(picture.max(initial=0))),
             name=f"{self._image.name} preview",
             metadata={OURS: ("preview", self._mark)},
             opacity=0.9,
@@ -208,7 +210,10 @@ class ResultLayers:
             steps = [np.unique(np.arange(place.full[axis])[indices[axis]]) for axis in place.step_axes]
             self._painted |= {tuple(map(int, index)) for index in product(*steps)}
 
-    def _put(self, role: Role, picture: NDArray[np.uint32], place: Place, most: int = 0) -> Labels:
+    def _put(
+        self, role: Role, picture: NDArray[np.uint32], place: Place, most: int, *, drawn: bool = True
+    ) -> Labels:
+        """Show a picture of labels up to `most`; only written, not `drawn`, if new colours come next."""
         data = _narrow(place.lift(picture), most)
         layer = self.get(role)
         if layer is None:
@@ -218,7 +223,8 @@ class ResultLayers:
         elif not np.array_equal(layer.data, data):
             if self._is_ours(role, layer):  # half of what new data cost: napari asks nobody for their extent
                 layer.data[...] = data
-                layer.refresh(extent=False, highlight=False)
+                if drawn:
+                    layer.refresh(extent=False, highlight=False)
             else:
                 layer.data = data
         if layer.data is data:
@@ -278,15 +284,14 @@ def _lying(role: Role, place: Place) -> Place:
     return replace(place, index=(0,) * len(place.index)) if role == "matches" else place
 
 
-def _outline(layer: Labels) -> int:
+def _outline(shape: tuple[int, int]) -> int:
     """Choose the width of outlines; none on large planes, where napari takes a second to find them."""
-    size = np.prod(sorted(layer.data.shape)[-2:])
+    size = shape[0] * shape[1]
     return 2 if size < 500_000 else 1 if size < 1_500_000 else 0
 
 
-def _narrow(picture: NDArray[Any], most: int = 0) -> NDArray[Any]:
-    """Choose the smallest type that holds the picture's labels and a few to come."""
-    most = max(most, int(picture.max(initial=0)))
+def _narrow(picture: NDArray[Any], most: int) -> NDArray[Any]:
+    """Choose the smallest type that holds labels up to `most`."""
     return picture.astype(next(kind for kind in _TYPES if most < np.iinfo(kind).max))
 
 

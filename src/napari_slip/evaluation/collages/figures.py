@@ -198,7 +198,7 @@ def _named(seen: Sequence[Seen], answer: Answers, judge: Judge) -> list[bool]:
             right.append(False)
             continue
         mask = one.segments.mask(row + 1)
-        picture = cut(one.collage.image, mask, ("mean",), judge.size, MEAN)
+        picture = cut(one.collage.image, [mask], ("mean",), judge.size, MEAN)[0]
         right.append(plain(judge.name(picture)[0]) == plain(one.collage.names[tile]))
     return right
 

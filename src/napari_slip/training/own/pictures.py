@@ -75,7 +75,7 @@ def load_pictures(
             if view == "whole" or mask is None:
                 pictures[i, v] = squashed(rgb, side)
             else:
-                pictures[i, v] = cut(rgb, mask, (view,), side, mean)[0]
+                pictures[i, v] = cut(rgb, [mask], (view,), side, mean)[0, 0]
     progress("pictures", len(examples), len(examples))
     return pictures
 
@@ -118,15 +118,21 @@ def grounds(
         rgb = np.asarray(open_picture(with_mask[k].path))
         mask = mask_of(with_mask[k], rgb.shape[:2])
         assert mask is not None
-        height, width = mask.shape
-        y, x = np.ogrid[:height, :width]
-        centre, radius = rng.uniform(0, 1, 2) * mask.shape, rng.uniform(0.08, 0.7, 2) * mask.shape
-        piece = (((y - centre[0]) / radius[0]) ** 2 + ((x - centre[1]) / radius[1]) ** 2 < 1) & ~mask
-        if rng.random() < 0.2:
-            piece = ~mask  # all of it, with the object cut out
+        piece = piece_of_ground(mask, rng)
         if piece.sum() > 0.01 * piece.size:
-            found.append(cut(rgb, piece, ("mean" if rng.random() < 0.5 else "dimmed",), side, mean)[0])
+            view: View = "mean" if rng.random() < 0.5 else "dimmed"
+            found.append(cut(rgb, [piece], (view,), side, mean)[0, 0])
     return np.stack(found) if found else np.zeros((0, side, side, 3), np.uint8)
+
+
+def piece_of_ground(taken: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Choose an ellipse of what is not taken by objects, (H, W), now and then all of it."""
+    if rng.random() < 0.2:
+        return ~taken
+    y, x = np.ogrid[: taken.shape[0], : taken.shape[1]]
+    centre, radius = rng.uniform(0, 1, 2) * taken.shape, rng.uniform(0.08, 0.7, 2) * taken.shape
+    inside: NDArray[np.bool_] = ((y - centre[0]) / radius[0]) ** 2 + ((x - centre[1]) / radius[1]) ** 2 < 1
+    return inside & ~taken
 
 
 def mask_of(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
@@ -142,15 +148,15 @@ def mask_of(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | Non
 
 def cut(
     rgb: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
+    masks: Sequence[NDArray[np.bool_]],
     views: Sequence[View],
     side: int,
     mean: Sequence[float],
 ) -> NDArray[np.uint8]:
-    """Show the object under a mask as matching shows segments, (V, S, S, 3) uint8."""
+    """Show the objects under N masks as matching shows segments, (N, V, S, S, 3) uint8."""
     settings = CropSettings(views=tuple(view for view in views if view != "whole"))
-    shown = Cropper(rgb, settings, size=side, mean=mean).cut(PackedMasks.pack([mask], [(0, 0)]))
-    return np.asarray(shown[0], np.uint8)
+    cropper = Cropper(rgb, settings, size=side, mean=mean)
+    return cropper.cut(PackedMasks.pack(masks, [(0, 0)] * len(masks)))
 
 
 def squashed(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

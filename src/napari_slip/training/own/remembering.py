@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from napari_slip.synthesis import NAMES, captions, draw
-from napari_slip.training.own.batches import moved, scaled
+from napari_slip.settings import CropSettings
+from napari_slip.synthesis import NAMES, captions, draw_nuclei, draw_scene
+from napari_slip.training.own.batches import GROUND, moved, scaled
 from napari_slip.training.own.losses import kept_loss
+from napari_slip.training.own.pictures import cut, piece_of_ground
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_slip.training.own.learner import Learner
 
-SHOWN = 1200
-"""Drawn things that are shown to the old and the new model."""
+SHOWN = 1600
+"""Segments of drawn pictures that are shown to the old and the new model."""
 
-ASKED = 400
+ASKED = 640
 """Further ones, of which it is asked what they are, and which no step shows."""
 
+SHAPE = (320, 320)
+"""Of the drawn pictures of things."""
+
+NUCLEI = 0.2
+"""Share of the drawn pictures that show nuclei."""
+
+PER_PICTURE, SMALLEST = 7, 60
+"""Objects that are taken from one picture at most, and pixels that each has at least."""
+
 AT_ONCE = 48
-"""Drawn things, and texts of each kind, in a step."""
+"""Segments, and texts of each kind, in a step."""
 
 
 class Memory:
@@ -46,17 +61,12 @@ class Memory:
 
     def __init__(self, learner: Learner, seed: int, device: torch.device) -> None:
         rng = np.random.default_rng([seed, 6])
-        side, mean = learner.image_size, np.array(learner.mean) * 255
-        pictures, texts, names = [], [], []
-        for _ in range(SHOWN + ASKED):
-            sprite = draw(str(rng.choice(NAMES)), rng, side)
-            ground = mean if rng.random() < 0.5 else np.full(3, rng.uniform(0, 60))
-            pictures.append(_on(sprite.rgba, ground, side))
-            texts.append(captions(sprite, rng))
-            names.append(sprite.name)
+        sights = list(islice(_sights(rng, learner), SHOWN + ASKED))
         self.before = deepcopy(learner)
         self.before.network.eval().requires_grad_(False)
-        self._pictures, self._texts, self._names = np.stack(pictures), texts, names
+        self._pictures = np.stack([sight.picture for sight in sights])
+        self._texts = [sight.text for sight in sights]
+        self._names = [sight.name for sight in sights]
         card = learner.card
         self._nulls = list(card.calibration.null_prompts) if card else []
         self._words = sorted(card.vocabulary or ()) if card else []
@@ -77,10 +87,10 @@ class Memory:
         """Share of drawn things, none of them shown in training, whose name is the best of all names."""
         was = learner.network.training
         learner.network.eval()
-        rows = np.arange(SHOWN, SHOWN + ASKED)
+        rows = [row for row in range(SHOWN, SHOWN + ASKED) if self._names[row] in NAMES]
         chunks = [scaled(self._pictures[k], learner, self._device) for k in np.array_split(rows, 8)]
         seen = torch.cat([learner.embed_images(pixels).float() for pixels in chunks])
-        names = sorted(set(NAMES))
+        names = sorted(NAMES)
         read = torch.cat([learner.embed_texts(names[k : k + 64]).float() for k in range(0, len(names), 64)])
         unit = torch.nn.functional.normalize
         answers = (unit(seen, dim=-1) @ unit(read, dim=-1).T).argmax(dim=1).tolist()
@@ -95,13 +105,30 @@ class Memory:
         return [" ".join(pair) if rng.random() < 0.5 else str(pair[0]) for pair in pairs]
 
 
-def _on(rgba: NDArray[np.uint8], ground: NDArray[np.floating], side: int) -> NDArray[np.uint8]:
-    """Put a cut-out picture in the middle of a flat one."""
-    picture = np.tile(ground.astype(np.float32), (side, side, 1))
-    height, width = (min(n, side) for n in rgba.shape[:2])
-    top, left = (side - height) // 2, (side - width) // 2
-    part = rgba[:height, :width].astype(np.float32)
-    alpha = part[..., 3:] / 255
-    window = picture[top : top + height, left : left + width]
-    window[:] = window * (1 - alpha) + part[..., :3] * alpha
-    return picture.astype(np.uint8)
+@dataclass(frozen=True)
+class _Sight:
+    """A segment of a drawn picture as matching shows it, what it is, and a caption."""
+
+    picture: NDArray[np.uint8]
+    name: str
+    text: str
+
+
+def _sights(rng: np.random.Generator, learner: Learner) -> Iterator[_Sight]:
+    """Yield things, nuclei and pieces of the ground without end.
+
+    They are cut out of whole pictures, because that is where a model's knowledge is asked for: held on things
+    that lie free on one colour alone, twice as much is lost on scenes.
+    """
+    views = CropSettings().views
+    while True:
+        scene = draw_nuclei(rng) if rng.random() < NUCLEI else draw_scene(rng, SHAPE)
+        areas = np.bincount(scene.labels.ravel(), minlength=len(scene.sprites) + 1)[1:]
+        things = rng.permutation(np.flatnonzero(areas >= SMALLEST))[:PER_PICTURE].tolist()
+        masks = [scene.labels == thing + 1 for thing in things]
+        masks.append(piece_of_ground(scene.labels > 0, rng))
+        sprites = [scene.sprites[thing] for thing in things]
+        said = [(sprite.name, captions(sprite, rng)) for sprite in sprites] + [(GROUND, GROUND)]
+        crops = cut(scene.image, masks, views, learner.image_size, learner.mean)
+        for shown, (name, text) in zip(crops, said, strict=True):
+            yield _Sight(shown[rng.integers(len(views))], name, text)
