@@ -7,6 +7,7 @@ from qtpy.QtGui import QMovie
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_slip.viewer._qt import main_window, timer
+from napari_slip.viewer._still import Sentence
 
 STEPS = {
     "model": "Loading the model",
@@ -36,8 +37,7 @@ class Activity(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.text = QLabel("Choose an image, type what you look for, and press Enter.")
-        self.text.setWordWrap(True)
+        self.text = Sentence("Choose an image, type what you look for, and press Enter.")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMainWindow,
-    QPushButton,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -34,6 +33,7 @@ from napari_slip.viewer._qt import main_window, timer, tool_button
 from napari_slip.viewer._section import Section
 from napari_slip.viewer._source_panel import SourcePanel
 from napari_slip.viewer._stack_panel import StackPanel
+from napari_slip.viewer._still import StillButton
 from napari_slip.viewer._table import ResultTable
 from napari_slip.viewer._teach_panel import TeachPanel
 
@@ -68,7 +68,7 @@ class SlipDock(QWidget):
         self.desk = desk = Desk(self.viewer, engine, parent=self)
         self.images = LayerChooser(self.viewer)
         self.prompt = PromptLine()
-        self.run_button = QPushButton("Run")
+        self.run_button = StillButton(("Run", "Cancel", "Cancelling..."))
         self.activity = Activity()
         self.source = SourcePanel(desk)
         self.model = ModelPanel(desk)
