@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from _fake_engine import ask, begin, blobs, ours
 from napari.utils import progress as napari_progress
+from qtpy.QtCore import QEvent, QObject
 
 from napari_slip.errors import ModelError
 from napari_slip.viewer import SlipDock
@@ -49,6 +50,41 @@ def test_cancelling_frees_the_dock_at_once_and_bars_the_result(dock, engine, qtb
     assert engine.sam.encoded == 2  # the second run did not take what the first had not finished
     assert matches.data[20, 60]
     assert not matches.data[20, 20]
+
+
+def test_words_that_change_move_nothing_unless_they_need_more_lines(dock, qtbot):
+    moves = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched, event):
+            if event.type() == QEvent.Type.LayoutRequest:
+                moves.append(watched)
+            return False
+
+    watch = Watch()
+    dock.show()
+    dock.resize(500, 800)
+    dock.activity.say("A sentence.")
+    qtbot.wait(50)
+    dock.installEventFilter(watch)
+    line, button = dock.activity.text.height(), dock.run_button.size()
+    dock.activity.say("Another one.")
+    for words in ("Cancel", "Cancelling...", "Run"):
+        dock.run_button.setText(words)
+        assert dock.run_button.sizeHint().width() <= button.width()  # nothing is cut
+    qtbot.wait(50)
+    assert not moves
+    assert dock.run_button.size() == button
+    dock.activity.say("A sentence that goes on and on. " * 8)
+    qtbot.waitUntil(lambda: dock.activity.text.height() >= 3 * line)
+    assert dock.activity.text.height() >= dock.activity.text.heightForWidth(dock.activity.text.width())
+
+
+def test_after_enter_the_next_text_takes_the_place_of_the_last(dock, qtbot):
+    ask(dock, "red", qtbot)
+    qtbot.keyClicks(dock.prompt, "green")
+    assert dock.prompt.text() == "green"
+    qtbot.waitUntil(dock.prompt.updatesEnabled)  # and is seen
 
 
 def test_a_run_that_is_overtaken_does_not_land_twice(dock, engine, qtbot):

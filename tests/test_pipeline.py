@@ -45,6 +45,13 @@ def test_a_text_lights_up_what_it_names(slip, segments):
     np.testing.assert_array_equal(chosen > 0, segments.mask(best) & (chosen > 0))
 
 
+@pytest.mark.parametrize("text", ["coins", "the coins", "all coins", "metal coins"])
+def test_many_are_asked_for_as_one_is(slip, segments, text):
+    one, many = slip.match(segments, ["coin", text]).accepted("above:0.5").T
+    assert one.sum() >= 20
+    assert (one == many).mean() > 0.9
+
+
 def test_a_new_text_runs_neither_sam_nor_the_image_side_of_clip(slip, segments, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a heavy part ran again")

@@ -16,6 +16,7 @@ from napari_slip.training.mini.clip_concepts import (
     Concepts,
     caption,
     encode,
+    plural,
     strangers,
     truth,
 )
@@ -47,6 +48,8 @@ def is_true(text_of: str, attributes: dict[str, str], shown: str, seen: dict[str
         ("cell nucleus", {}, "tissue nucleus", {}, 1),
         ("tissue nucleus", {}, "cell nucleus", {}, -1),
         ("cell nucleus", {}, "cluster of nuclei", {}, 0),
+        ("cell", {}, "fluorescent nucleus", {}, 1),
+        ("cell nucleus", {}, "cell", {}, 0),
         ("background", {}, "tissue background", {}, 1),
         ("object", {}, "part", {}, -1),
     ],
@@ -57,7 +60,31 @@ def test_what_is_true_of_a_crop(name, attributes, shown, seen, expected) -> None
 
 def test_drawn_names_never_stand_for_each_other() -> None:
     n = len(NAMES)
-    assert np.array_equal(CONCEPTS.relation[:n, :n], np.eye(n))
+    relation = CONCEPTS.relation[:n, :n].copy()
+    relation[CONCEPTS.index("cell")] = np.arange(n) == CONCEPTS.index("cell")  # which many things are
+    assert np.array_equal(relation, np.eye(n))
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("coin", "coins"),
+        ("leaf", "leaves"),
+        ("cell nucleus", "cell nuclei"),
+        ("cup of coffee", "cups of coffee"),
+        ("bacteria", "bacteria"),
+        ("fish", "fish"),
+    ],
+)
+def test_things_are_named_as_one_says_them_of_many(one, many) -> None:  # type: ignore[no-untyped-def]
+    assert plural(one) == many
+
+
+def test_captions_speak_of_one_and_of_many() -> None:
+    rng, column = default_rng(0), CONCEPTS.index("banana")
+    texts = [caption(rng, CONCEPTS, column, [-1] * len(ATTRIBUTES)).text for _ in range(400)]
+    assert 0.1 < np.mean(["bananas" in text for text in texts]) < 0.2
+    assert not any("a bananas" in text for text in texts)
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -80,8 +80,10 @@ def choose(
     return (None if rng.random() < 0.3 else name), named
 
 
-def described(name: str, attributes: list[str], rng: np.random.Generator) -> str:
-    """Put attribute words and a name ("" for attributes alone) into one of the `TEMPLATES`."""
+def described(
+    name: str, attributes: list[str], rng: np.random.Generator, templates: Sequence[str] = TEMPLATES
+) -> str:
+    """Put attribute words and a name ("" for attributes alone) into one of the templates."""
     before: list[str] = []
     after: list[str] = []
     for attribute in attributes:
@@ -90,7 +92,7 @@ def described(name: str, attributes: list[str], rng: np.random.Generator) -> str
     phrase = " ".join([*before, name, *after]).strip()
     if not name:
         return phrase
-    sentence = str(rng.choice(TEMPLATES)).format(phrase)
+    sentence = str(rng.choice(templates)).format(phrase)
     return _article(sentence)
 
 

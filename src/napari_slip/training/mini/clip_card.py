@@ -12,7 +12,7 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from napari_slip.matching.texts import embed_texts
-from napari_slip.training.mini.clip_concepts import ATTRIBUTES, SPECIAL, Concepts
+from napari_slip.training.mini.clip_concepts import ATTRIBUTES, SPECIAL, Concepts, plural
 from napari_slip.training.mini.clip_loop import State, export
 from napari_slip.training.mini.clip_trials import (
     Evidence,
@@ -110,7 +110,14 @@ def vocabulary(concepts: Concepts) -> list[str]:
     ]
     phrases += ["object thing shape item something anything photo picture image drawing one this find"]
     phrases += [word for words in SPECIAL.values() for word in words]
+    phrases += ["all these are", *_irregular(phrases)]
     return sorted({word for phrase in phrases for word in re.findall(r"[a-z0-9&'-]+", phrase.lower())})
+
+
+def _irregular(phrases: Sequence[str]) -> list[str]:
+    """Plurals that nobody can tell the singular of by cutting letters off."""
+    many = {plural(name) for name in phrases}
+    return [name for name in many if not name.endswith("s") or name.endswith("ves")]
 
 
 def finish(

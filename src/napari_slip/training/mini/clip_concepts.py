@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,24 @@ SPECIAL: dict[str, tuple[str, ...]] = {
 """Concepts that are no sprite, with all that they are called."""
 
 _NUCLEUS = ("cell nucleus", "nucleus", "nuclei", "cell nuclei", "stained nucleus", "microscopy cell nucleus")
+_NUCLEI = ("cell nucleus", "fluorescent nucleus", "tissue nucleus")
+MANY = 0.15
+"""Share of the captions that speak of many, as most people do who look for all of a kind."""
+
+_OF_MANY = (
+    "{}",
+    "{}",
+    "{}",
+    "the {}",
+    "all {}",
+    "a photo of {}",
+    "a picture of {}",
+    "these are {}",
+    "find the {}",
+)
+_PLURALS = frozenset("nuclei bacteria algae children men women people feet teeth mice dice".split())
+"""Words that speak of many without a letter that tells it."""
+
 _GENERIC = ("something", "object", "thing", "an object", "something", "anything")
 _CONSONANTS, _VOWELS = list("bcdfghklmnprstvwz"), list("aeiou")
 _TRIVIAL = frozenset("of with and without the a an in on for small large black white symbol".split())
@@ -142,6 +161,10 @@ def encode(attributes: dict[str, str]) -> tuple[int, ...]:
 def caption(rng: np.random.Generator, concepts: Concepts, concept: int, attributes: Sequence[int]) -> Caption:
     """Write one true caption of a crop."""
     name = concepts.names[concept]
+    many = rng.random() < MANY
+    if name in _NUCLEI and rng.random() < 0.12:
+        concept = concepts.index("cell")
+        return Caption(_said(rng, str(rng.choice(concepts.words(concept))), [], many), concept)
     words = concepts.words(concept)
     if name in SPECIAL:
         if name.endswith(" nucleus") and rng.random() < 0.7:
@@ -162,7 +185,26 @@ def caption(rng: np.random.Generator, concepts: Concepts, concept: int, attribut
         concept = ANYTHING
         chosen = str(rng.choice(THINGS)) if rng.random() < 0.6 else ""
     values = [ATTRIBUTES[kind][row[k]] for k, kind in enumerate(ATTRIBUTES) if row[k] >= 0]
-    return Caption(described(chosen, [str(v) for v in rng.permutation(values)], rng), concept, tuple(row))
+    text = _said(rng, chosen, [str(v) for v in rng.permutation(values)], many)
+    return Caption(text, concept, tuple(row))
+
+
+def _said(rng: np.random.Generator, name: str, attributes: list[str], many: bool) -> str:
+    """Say a name, "" for attributes alone, of one or of many."""
+    if many and name:
+        return described(plural(name), attributes, rng, _OF_MANY)
+    return described(name, attributes, rng)
+
+
+@cache
+def plural(name: str) -> str:
+    """Say a name of many; one that speaks of many already stays as it is."""
+    import inflect  # of the recipes alone
+
+    last = name.split()[-1]
+    if last in _PLURALS or (last.endswith("s") and not last.endswith(("ss", "us", "is"))):
+        return name
+    return inflect.engine().plural_noun(name)
 
 
 def strangers(rng: np.random.Generator, concepts: Concepts, n: int) -> list[Caption]:
@@ -179,7 +221,7 @@ def strangers(rng: np.random.Generator, concepts: Concepts, n: int) -> list[Capt
                     rng.choice(_CONSONANTS, syllables), rng.choice(_VOWELS, syllables), strict=True
                 )
             )
-        texts.append(Caption(described(word, [], rng), NOTHING))
+        texts.append(Caption(_said(rng, word, [], rng.random() < MANY), NOTHING))
     return texts
 
 
@@ -241,6 +283,9 @@ def _relation(names: tuple[str, ...]) -> NDArray[np.int8]:
     for kind in ("fluorescent nucleus", "tissue nucleus"):
         table[at["cell nucleus"], at[kind]] = 1
         table[at[kind], at["cell nucleus"]] = -1
+    table[at["cell"], [at[kind] for kind in _NUCLEI]] = 1  # what most people call them
+    table[at["cell"], [at[kind] for kind in ("neuron", "bacterium", "cluster of nuclei")]] = -1
+    table[at["cell"], at["red blood cell"]] = 1
     table[at["background"], at["tissue background"]] = 1
     anything = table[ANYTHING]
     anything[:] = 1
