@@ -62,8 +62,8 @@ def test_words_that_change_move_nothing_unless_they_need_more_lines(dock, qtbot)
             return False
 
     watch = Watch()
-    dock.show()
-    dock.resize(500, 800)
+    with qtbot.waitExposed(dock.window()):
+        dock.window().show()
     dock.activity.say("A sentence.")
     qtbot.wait(50)
     dock.installEventFilter(watch)
