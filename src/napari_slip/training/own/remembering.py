@@ -98,11 +98,11 @@ class Memory:
         return float(np.mean([names[k] == self._names[row] for k, row in zip(answers, rows, strict=True)]))
 
     def _phrases(self, rng: np.random.Generator) -> list[str]:
-        """Words that the model knows, alone and in pairs, whatever they mean."""
+        """Words that the model knows, alone, of many, and in pairs, whatever they mean."""
         if not self._words:
             return []
         pairs = rng.choice(self._words, (AT_ONCE, 2))
-        return [" ".join(pair) if rng.random() < 0.5 else str(pair[0]) for pair in pairs]
+        return [(str(pair[0]), f"{pair[0]}s", " ".join(pair))[int(rng.integers(3))] for pair in pairs]
 
 
 @dataclass(frozen=True)
