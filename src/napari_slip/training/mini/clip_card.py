@@ -116,7 +116,7 @@ def vocabulary(concepts: Concepts) -> list[str]:
 
 def _irregular(phrases: Sequence[str]) -> list[str]:
     """Plurals that nobody can tell the singular of by cutting letters off."""
-    many = {plural(name) for name in phrases}
+    many = {plural(name) for name in phrases if " " not in name}
     return [name for name in many if not name.endswith("s") or name.endswith("ves")]
 
 
