@@ -84,7 +84,10 @@ class Memory:
 
     @torch.no_grad()
     def knows(self, learner: Learner) -> float:
-        """Share of drawn things, none of them shown in training, whose name is the best of all names."""
+        """Share of drawn things, none of them shown in training, whose name is the best of all names.
+
+        A "cell nucleus" is a "cell" too.
+        """
         was = learner.network.training
         learner.network.eval()
         rows = [row for row in range(SHOWN, SHOWN + ASKED) if self._names[row] in NAMES]
@@ -95,7 +98,10 @@ class Memory:
         unit = torch.nn.functional.normalize
         answers = (unit(seen, dim=-1) @ unit(read, dim=-1).T).argmax(dim=1).tolist()
         learner.network.train(was)
-        return float(np.mean([names[k] == self._names[row] for k, row in zip(answers, rows, strict=True)]))
+        words = [set(name.split()) for name in names]
+        return float(
+            np.mean([words[k] <= set(self._names[row].split()) for k, row in zip(answers, rows, strict=True)])
+        )
 
     def _phrases(self, rng: np.random.Generator) -> list[str]:
         """Words that the model knows, alone, of many, and in pairs, whatever they mean."""
