@@ -199,7 +199,7 @@ def _said(rng: np.random.Generator, name: str, attributes: list[str], many: bool
 @cache
 def plural(name: str) -> str:
     """Say a name of many; one that speaks of many already stays as it is."""
-    import inflect  # of the recipes alone
+    import inflect  # here, because only training needs it
 
     last = name.split()[-1]
     if last in _PLURALS or (last.endswith("s") and not last.endswith(("ss", "us", "is"))):
