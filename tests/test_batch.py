@@ -8,7 +8,7 @@ import tifffile
 from _fake_slip import BrokenSlip, ColourEncoder, SpotSegmenter, fake_slip, spots
 from PIL import Image
 
-from napari_slip.batch import Job, run_images
+from napari_slip.batch import Job, images, run_images
 from napari_slip.errors import Cancelled, InputError
 from napari_slip.io import ModelRecord, RunSettings, file_hash, read_provenance, write_provenance
 from napari_slip.progress import Progress
@@ -132,6 +132,23 @@ def test_what_was_done_before_a_stop_is_kept_and_told(tmp_path, stop):
     assert names == ["a.matches.tif", "a.overlay.png", "a.segments.csv", "a.segments.tif", "provenance.json"]
     (record,) = read_provenance(tmp_path / "out" / "provenance.json").images
     assert record.path.endswith("a.png")
+
+
+def test_a_stop_while_the_first_image_is_told_of_loses_nothing(tmp_path, monkeypatch):
+    jobs, heard = [Job(path=save(tmp_path / name), prompts=RED) for name in ("a.png", "b.png")], []
+    write = images.write_provenance
+
+    def interrupted(path, story):
+        monkeypatch.setattr(images, "write_provenance", write)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(images, "write_provenance", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs, tmp_path / "out", heard=heard.append)
+    names = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert names == ["a.matches.tif", "a.overlay.png", "a.segments.csv", "a.segments.tif", "provenance.json"]
+    (outcome,) = heard
+    assert read_provenance(tmp_path / "out" / "provenance.json").images == (outcome.record,)
 
 
 def test_channels_are_those_of_the_file_or_of_the_job(tmp_path):

@@ -136,9 +136,9 @@ def run_images(
         for job in jobs:
             progress.check()
             outcomes.append(_run_one(slip, job, out, settings, progress))
-            diary.add(outcomes[-1].record)
-            if heard is not None:
+            if heard is not None:  # first, so that a stop while the file is written loses no outcome
                 heard(outcomes[-1])
+            diary.add(outcomes[-1].record)
     return Batch(outcomes=tuple(outcomes), provenance=diary.path)
 
 
@@ -170,18 +170,19 @@ class _Diary:
 
     def _write(self) -> None:
         """Write it; the first time under a free name."""
-        started, fresh, path = time.monotonic(), self._path is None, self._path
+        started, fresh = time.monotonic(), self._path is None
         try:
-            path = path or claim(self._out, "provenance", {"file": ".json"})["file"]
-            write_provenance(path, self._story)
+            # kept at once, so that a run that is stopped right here ends under this name too
+            self._path = self._path or claim(self._out, "provenance", {"file": ".json"})["file"]
+            write_provenance(self._path, self._story)
         except OSError as error:
-            if fresh and path is not None:
-                path.unlink(missing_ok=True)
+            if fresh and self._path is not None:
+                self._path.unlink(missing_ok=True)
+                self._path = None
             raise InputError(
                 f"The provenance file cannot be written to {self._out} ({error.strerror or error}); the "
                 "results so far are there."
             ) from error
-        self._path = path
         # it grows with each image, so that writing it each time would come to cost more than the images
         now = time.monotonic()
         self._due = now + 50 * (now - started)
