@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import Row
+from benchmarks.measuring import Row, resident_bytes
 
 if TYPE_CHECKING:
     from benchmarks.measuring import Context
@@ -26,8 +25,6 @@ def measure(context: Context) -> list[Row]:
 
 
 def _run(per_side: int) -> None:
-    import resource
-
     from benchmarks.networks import clip_vit_b, photograph, sam_vit_b, small_masks
     from napari_slip.pipeline import Slip
     from napari_slip.segmentation import SamSegmenter
@@ -42,21 +39,11 @@ def _run(per_side: int) -> None:
         box_nms_thresh=0.99,
         prompts="grid",
     )
-    before = _resident()
+    before = resident_bytes()
     with small_masks():
         segments = slip.segment(rgb, settings=settings)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = resident_bytes(peak=True)
     print(json.dumps({"peak": (peak - before) / 1e9, "weights": before / 1e9, "segments": len(segments)}))
-
-
-def _resident() -> int:
-    """Return the bytes in use now, where the system tells them; else the most there ever were."""
-    import resource
-
-    status = Path("/proc/self/statm")
-    if status.exists():
-        return int(status.read_text().split()[1]) * resource.getpagesize()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import Row
+from benchmarks.measuring import Row, resident_bytes
 
 if TYPE_CHECKING:
     from benchmarks.measuring import Context
@@ -33,8 +33,6 @@ def _peak(planes: int) -> float:
 
 
 def _run(planes: int) -> None:
-    import resource
-
     import tifffile
 
     from napari_slip.batch import ModelRecipe, Orders, find_sources, run_stacks
@@ -60,8 +58,7 @@ def _run(planes: int) -> None:
         run_stacks(
             find_sources([str(path)]), Path(name) / "out", ModelRecipe(name="mini", store=False), orders
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps(peak / 1e6))
+    print(json.dumps(resident_bytes(peak=True) / 1e6))
 
 
 if __name__ == "__main__":
