@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from threadpoolctl import threadpool_limits
 
 from napari_slip.atomic import replacing
 from napari_slip.errors import InputError
@@ -192,8 +193,10 @@ def teach(
     nothing = unit(nulls.mean(axis=0)) if len(nulls) else np.zeros(embedding.shape[1], np.float32)
     prior = SCALE * np.vstack([texts, nothing[None]]).astype(np.float64)
     x = np.asarray(embedding, np.float64)
-    pull, before, after = _check(x, labels, prior, seed)
-    weights, bias = _fit(x, labels, prior, pull)
+    # numpy's threads and scipy's wait for each other in turns: with two of each it takes nine times as long
+    with threadpool_limits(1, "blas"):
+        pull, before, after = _check(x, labels, prior, seed)
+        weights, bias = _fit(x, labels, prior, pull)
     return Head(
         name,
         classes,
