@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_slip import models
 from napari_slip.errors import InputError, ModelError
-from napari_slip.models import EncoderCard, known_models, known_words, unknown_words
+from napari_slip.models import EncoderCard, known_models, known_words, load_clip, unknown_words
 from napari_slip.models.adding import describe
 from napari_slip.models.registry import Entry, add_entry, as_toml, drop_entry, read_entry
 
@@ -160,6 +160,11 @@ def test_the_words_that_a_model_has_never_seen():
     assert unknown_words("ice-cream", mini) == []
     assert unknown_words("ice-hockey", mini) == ["ice-hockey"]
     assert unknown_words("", mini) == []
+
+
+@pytest.mark.parametrize("prompt", ["H&E nuclei", "knives and leaves", "cups of coffee", "fleurs-de-lis"])
+def test_mini_knows_its_own_words_and_their_plurals(prompt):
+    assert unknown_words(prompt, load_clip("mini").card) == []
 
 
 def test_a_model_without_a_vocabulary_knows_every_word():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,8 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from napari_slip.matching.texts import embed_texts
+from napari_slip.models.protocols import EncoderCard
+from napari_slip.models.words import unknown_words, words
 from napari_slip.training.mini.clip_concepts import ATTRIBUTES, SPECIAL, Concepts, plural
 from napari_slip.training.mini.clip_loop import State, export
 from napari_slip.training.mini.clip_trials import (
@@ -109,15 +110,11 @@ def vocabulary(concepts: Concepts) -> list[str]:
         "gray violet turquoise spotted stripy stripes dots chequered checked uniform circular long thin light"
     ]
     phrases += ["object thing shape item something anything photo picture image drawing one this find"]
-    phrases += [word for words in SPECIAL.values() for word in words]
-    phrases += ["all these are", *_irregular(phrases)]
-    return sorted({word for phrase in phrases for word in re.findall(r"[a-z0-9&'-]+", phrase.lower())})
-
-
-def _irregular(phrases: Sequence[str]) -> list[str]:
-    """Plurals that nobody can tell the singular of by cutting letters off."""
-    many = {plural(name) for name in phrases if " " not in name}
-    return [name for name in many if not name.endswith("s") or name.endswith("ves")]
+    phrases += [phrase for special in SPECIAL.values() for phrase in special]
+    phrases += ["all these are"]
+    known = {word for phrase in phrases for word in words(phrase)}
+    single = EncoderCard("", "", 0, (0, 0, 0), vocabulary=frozenset(known))
+    return sorted(known.union(*(unknown_words(plural(phrase), single) for phrase in phrases)))
 
 
 def finish(
