@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slip.models.protocols import DualEncoder
+    from napari_slip.settings import View as CropView
     from napari_slip.training.own.examples import Example
     from napari_slip.training.own.settings import View
 
@@ -149,7 +150,7 @@ def mask_of(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | Non
 def cut(
     rgb: NDArray[np.uint8],
     masks: Sequence[NDArray[np.bool_]],
-    views: Sequence[View],
+    views: Sequence[View | CropView],
     side: int,
     mean: Sequence[float],
 ) -> NDArray[np.uint8]:

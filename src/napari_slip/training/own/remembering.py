@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_slip.settings import CropSettings
 from napari_slip.synthesis import NAMES, captions, draw_nuclei, draw_scene
 from napari_slip.training.own.batches import GROUND, moved, scaled
 from napari_slip.training.own.losses import kept_loss
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_slip.training.own.learner import Learner
-    from napari_slip.training.own.settings import View
 
 SHOWN = 1600
 """Segments of drawn pictures that are shown to the old and the new model."""
@@ -38,9 +38,6 @@ NUCLEI = 0.2
 
 PER_PICTURE, SMALLEST = 7, 60
 """Objects that are taken from one picture at most, and pixels that each has at least."""
-
-VIEWS: tuple[View, ...] = ("mean", "dimmed")
-"""How segments are shown: as matching does it."""
 
 AT_ONCE = 48
 """Segments, and texts of each kind, in a step."""
@@ -129,6 +126,7 @@ def _sights(rng: np.random.Generator, learner: Learner) -> Iterator[_Sight]:
     They are cut out of whole pictures, because that is where a model's knowledge is asked for: held on things
     that lie free on one colour alone, twice as much is lost on scenes.
     """
+    views = CropSettings().views
     while True:
         scene = draw_nuclei(rng) if rng.random() < NUCLEI else draw_scene(rng, SHAPE)
         areas = np.bincount(scene.labels.ravel(), minlength=len(scene.sprites) + 1)[1:]
@@ -137,6 +135,6 @@ def _sights(rng: np.random.Generator, learner: Learner) -> Iterator[_Sight]:
         masks.append(piece_of_ground(scene.labels > 0, rng))
         sprites = [scene.sprites[thing] for thing in things]
         said = [(sprite.name, captions(sprite, rng)) for sprite in sprites] + [(GROUND, GROUND)]
-        crops = cut(scene.image, masks, VIEWS, learner.image_size, learner.mean)
+        crops = cut(scene.image, masks, views, learner.image_size, learner.mean)
         for shown, (name, text) in zip(crops, said, strict=True):
-            yield _Sight(shown[rng.integers(len(VIEWS))], name, text)
+            yield _Sight(shown[rng.integers(len(views))], name, text)
