@@ -1,8 +1,9 @@
-"""The picture of the segments is the same, however one came to the selection, and so are its colours."""
+"""The picture of segments is the same, however one came to the selection; labels and colours stay."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,9 @@ from napari.utils.colormaps import DirectLabelColormap
 from test_segments import segments_of
 
 from napari_slip.viewer._drawing import Drawing
+from napari_slip.viewer._layers import ResultLayers
 from napari_slip.viewer._palette import Palette
+from napari_slip.viewer._source import Place
 
 SIDE = 24
 
@@ -59,3 +62,38 @@ def test_a_palette_colours_every_label_as_napari_does(kind, chosen):
         for colormap in (ours, theirs):
             colormap.selection, colormap.use_selection = chosen, True
     np.testing.assert_array_equal(ours.map(labels), theirs.map(labels))
+
+
+def test_a_track_with_a_number_above_every_id_keeps_it(make_napari_viewer):
+    viewer, shape = make_napari_viewer(), (6, 8)
+    image = viewer.add_image(np.zeros(shape))
+    picture = np.zeros(shape, np.uint32)
+    picture[2:4, 2:5] = 300
+    layers = ResultLayers(viewer, image, "key")
+    layer = layers.show_matches(picture, Place((0, 1), (), shape, shape), {300: (1, 0, 0, 1)}, free=2)
+    assert layer.data[3, 3] == 300
+    assert layer.get_color(300)[0] == 1
+    layers.show_matches(0 * picture, Place((0, 1), (), shape, shape), {}, free=2)
+    assert not layer.data.any()
+
+
+@pytest.mark.parametrize("label", [5, 700])
+def test_another_highlight_is_seen_on_the_canvas(make_napari_viewer, label):
+    viewer, shape = make_napari_viewer(show=True), (64, 64)
+    image, place = viewer.add_image(np.zeros(shape)), Place((0, 1), (), shape, shape)
+    picture = np.zeros(shape, np.uint32)
+    picture[:, :32], picture[:, 32:] = label, label - 1
+    layers = ResultLayers(viewer, image, "key")
+    layers.show_segments(picture, place, pd.DataFrame({"area": np.zeros(label)}))
+
+    def brightness():
+        seen = viewer.screenshot(canvas_only=True, flash=False)[..., 0]
+        middle, column = seen.shape[0] // 2, seen.shape[1] // 2
+        return int(seen[middle, column - 20]), int(seen[middle, column + 20])
+
+    layers.highlight([label], None, scored=True, contour=False)
+    left, right = brightness()
+    assert left > right + 100
+    layers.highlight([label - 1], None, scored=True, contour=False)
+    left, right = brightness()
+    assert right > left + 100

@@ -29,7 +29,7 @@ from napari_slip.viewer._keys_panel import KeysPanel
 from napari_slip.viewer._model_panel import ModelPanel
 from napari_slip.viewer._pointer import Pointer
 from napari_slip.viewer._prompt import PromptLine
-from napari_slip.viewer._qt import main_window, timer, tool_button
+from napari_slip.viewer._qt import BRIEF_MS, main_window, timer, tool_button
 from napari_slip.viewer._section import Section
 from napari_slip.viewer._source_panel import SourcePanel
 from napari_slip.viewer._stack_panel import StackPanel
@@ -44,10 +44,6 @@ if TYPE_CHECKING:
     from napari_slip.viewer._engine import Engine
 
 WIDTH = 340
-
-BEGUN_MS = 100
-"""How long a run goes on before Run turns into Cancel: a text on a plane that is known is done by then, and
-each change of the dock repaints the whole window, canvas included."""
 
 
 class SlipDock(QWidget):
@@ -85,7 +81,7 @@ class SlipDock(QWidget):
         self._shortcuts: dict[str, QShortcut] = {}
         self._pointer = Pointer(desk)
         self._window: QMainWindow | None = None
-        self._begun = timer(self, BEGUN_MS, self._show_running)
+        self._begun = timer(self, BRIEF_MS, self._show_running)
         self._disposed = False
         self._lay_out()
         self._connect()

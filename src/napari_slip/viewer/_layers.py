@@ -121,7 +121,7 @@ class ResultLayers:
         colours.update((int(label), BRIGHT) for label in bright)
         if pointed is not None:
             colours[pointed] = POINTED
-        self._paint(layer, "segments", colours)
+        self._paint(layer, "segments", colours, redraw=False)
         width = max(1, _outline(self._places["segments"].shape)) if contour else 0
         if layer.contour != width:
             layer.contour = width
@@ -145,7 +145,8 @@ class ResultLayers:
         painted.update((label, (*rgba[:3], faint * rgba[3])) for label, rgba in colours.items())
         repainted = self._colours.get("matches") != painted  # which draws the new data too
         if place.steps:
-            layer = self._put_planes({**(others or {}), place.index: picture}, place)
+            pictures = {**(others or {}), place.index: picture}
+            layer = self._put_planes(pictures, place, drawn=not repainted)
         else:
             layer = self._put("matches", picture, place, free, drawn=not repainted)
         if before is None:
@@ -158,7 +159,7 @@ class ResultLayers:
         """Show what would be, in bright outlines over everything else, and leave the active layer active."""
         active = self._viewer.layers.selection.active
         layer = Labels(
-            _narrow(place.lift(picture), int(picture.max(initial=0))),
+            _narrow(place.lift(picture)),
             name=f"{self._image.name} preview",
             metadata={OURS: ("preview", self._mark)},
             opacity=0.9,
@@ -184,8 +185,10 @@ class ResultLayers:
         touched, self._painted = self._painted | {place.index}, set()
         return {index: self._volume.read(index) for index in sorted(touched)}
 
-    def _put_planes(self, pictures: Mapping[tuple[int, ...], NDArray[np.uint32]], place: Place) -> Labels:
-        """Write planes into the layer of a whole stack."""
+    def _put_planes(
+        self, pictures: Mapping[tuple[int, ...], NDArray[np.uint32]], place: Place, *, drawn: bool
+    ) -> Labels:
+        """Write planes into the layer of a whole stack; `drawn` as in `_put`."""
         layer = self.get("matches")
         if self._volume is None or layer is None:
             ours = layer is not None and layer.data.shape == Volume.shape_of(place)
@@ -196,7 +199,7 @@ class ResultLayers:
             layer.events.paint.connect(self._note_stroke)
         elif layer.data is not self._volume.array:  # of a wider type now, or of another program
             layer.data = self._volume.array
-        elif place.index in changed or self._viewer.dims.ndisplay == 3:
+        elif drawn and (place.index in changed or self._viewer.dims.ndisplay == 3):
             layer.refresh()
         self._places["matches"] = place
         return layer
@@ -213,7 +216,7 @@ class ResultLayers:
     def _put(
         self, role: Role, picture: NDArray[np.uint32], place: Place, most: int, *, drawn: bool = True
     ) -> Labels:
-        """Show a picture of labels up to `most`; only written, not `drawn`, if new colours come next."""
+        """Show a picture, with room for labels up to `most`; not yet `drawn` if new colours follow."""
         data = _narrow(place.lift(picture), most)
         layer = self.get(role)
         if layer is None:
@@ -261,10 +264,17 @@ class ResultLayers:
         layers.insert(layers.index(self._image if below is None else below) + 1, layer)
         return layer
 
-    def _paint(self, layer: Labels, role: Role, colours: Colours) -> None:
-        if self._colours.get(role) != colours:
-            self._colours[role] = colours
-            layer.colormap = Palette(color_dict={k: np.asarray(v) for k, v in colours.items()})
+    def _paint(self, layer: Labels, role: Role, colours: Colours, *, redraw: bool = True) -> None:
+        """Give a layer its colours; what it shows is drawn anew, too, if it may have changed."""
+        if self._colours.get(role) == colours:
+            return
+        self._colours[role] = colours
+        palette = Palette(color_dict={k: np.asarray(v) for k, v in colours.items()})
+        if redraw or layer.data.dtype.itemsize > 2:  # of wide types napari draws the numbers of colours
+            layer.colormap = palette
+        else:
+            with layer.events.set_data.blocker():
+                layer.colormap = palette
 
 
 def when_moved(image: Image, follow: Callable[[], None]) -> None:
@@ -290,8 +300,9 @@ def _outline(shape: tuple[int, int]) -> int:
     return 2 if size < 500_000 else 1 if size < 1_500_000 else 0
 
 
-def _narrow(picture: NDArray[Any], most: int) -> NDArray[Any]:
-    """Choose the smallest type that holds labels up to `most`."""
+def _narrow(picture: NDArray[Any], most: int = 0) -> NDArray[Any]:
+    """Choose the smallest type that holds a picture's labels, and others up to `most`."""
+    most = max(most, int(picture.max(initial=0)))  # a track's number may be above every id
     return picture.astype(next(kind for kind in _TYPES if most < np.iinfo(kind).max))
 
 

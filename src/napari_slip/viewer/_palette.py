@@ -12,16 +12,17 @@ if TYPE_CHECKING:
 
 
 class Palette(DirectLabelColormap):
-    """napari's colours by label, looked up in a table.
+    """napari's colours by label, written into a table.
 
     Of labels of 8 or 16 bits napari finds the colour of each possible label whenever a colour changes, one
-    after the other; for the 65,536 of 16 bits that is the longest part of a highlight.
+    after the other, and with threads that keep a core busy for a while after; for the 65,536 of 16 bits that
+    is the longest part of a highlight.
     """
 
-    def _map_precast(self, values: NDArray[np.integer], apply_selection: bool) -> NDArray[np.float32]:
-        colours = self._values_mapping_to_minimum_values_set(apply_selection)[1]
-        table = np.zeros((max(colours) + 1, 4), np.float32)
-        for value, colour in colours.items():
-            table[value] = colour
+    def _map_without_cache(self, values: NDArray[np.integer]) -> NDArray[np.float32]:
+        own = {k: colour for k, colour in self.color_dict.items() if k is not None and 0 <= k < len(values)}
+        table = np.empty((len(values), 4), np.float32)
+        table[:] = self.default_color
+        table[list(own)] = list(own.values())
         mapped: NDArray[np.float32] = table[values]
         return mapped

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QStringListModel, Qt, Signal
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
-from napari_slip.viewer._qt import timer
+from napari_slip.viewer._qt import BRIEF_MS, timer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from qtpy.QtGui import QKeyEvent
-
-
-AT_REST_MS = 100
-"""How long the line is not painted again after Enter; most answers are there by then."""
 
 
 class PromptLine(QLineEdit):
@@ -36,7 +32,7 @@ class PromptLine(QLineEdit):
         self.setPlaceholderText("What are you looking for?")
         self.setClearButtonEnabled(True)
         self.returnPressed.connect(self._ask)
-        self._painted_again = timer(self, AT_REST_MS, lambda: self.setUpdatesEnabled(True))
+        self._painted_again = timer(self, BRIEF_MS, lambda: self.setUpdatesEnabled(True))
 
     def set_history(self, history: list[str]) -> None:
         """Set what Up and Down bring back, the latest last."""
@@ -59,6 +55,6 @@ class PromptLine(QLineEdit):
 
     def _ask(self) -> None:
         self.asked.emit(self.text())
-        self.setUpdatesEnabled(False)  # to paint a line costs as much as the whole window, before the answer
+        self.setUpdatesEnabled(False)  # until the run is shown
         self._painted_again.start()
         self.selectAll()  # the next text takes its place

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+BRIEF_MS = 100
+"""How long a run goes on before the dock shows it: a text on a plane that is known is done by then, and
+each change of the dock repaints the whole window, canvas included."""
+
 
 def timer(parent: QObject, milliseconds: int, action: Callable[[], None], *, once: bool = True) -> QTimer:
     """Make a timer that is not started yet."""
