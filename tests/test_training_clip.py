@@ -241,15 +241,16 @@ def test_the_first_layer_sees_detail_and_place(tokenizer, crops) -> None:  # typ
     assert before[1] < 0.1 < 0.3 < after[1]  # and the place was lost beside it
 
 
-def test_orthogonal_steps_go_equally_far_in_all_directions() -> None:
+@pytest.mark.parametrize("shape", [(16, 8), (8, 4, 3, 3)])
+def test_orthogonal_steps_go_equally_far_in_all_directions(shape) -> None:  # type: ignore[no-untyped-def]
     torch = pytest.importorskip("torch")
     from napari_slip.training.mini._muon import Muon, orthogonal
 
     torch.manual_seed(0)
     values = torch.linalg.svdvals(orthogonal(torch.randn(2, 24, 60)))
     assert 0.5 < values.min() <= values.max() < 1.4
-    weight = torch.nn.Parameter(torch.zeros(16, 8))
-    aim = torch.randn(16, 8)
+    weight = torch.nn.Parameter(torch.zeros(shape))
+    aim = torch.randn(shape)
     optimizer = Muon([weight], lr=0.05, weight_decay=0)
     for _ in range(200):
         optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""Muon: momentum whose matrices are made orthogonal, for the inner weights of a transformer."""
+"""Muon: momentum whose matrices are made orthogonal, for the inner weights of a network."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from napari_slip.models.precision import bfloat16_pays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,13 +18,13 @@ if TYPE_CHECKING:
 class Muon(torch.optim.Optimizer):
     """Steps of equal size in all directions of a matrix (Jordan et al. 2024, "Muon").
 
-    torch has it too, but works matrix by matrix and in bfloat16, which costs three times as much on a
-    processor that lacks it; here matrices of one shape go through it together, in single precision.
+    torch has it too, but for matrices alone, one by one, and in bfloat16, which costs three times as much on
+    a processor that lacks it; here those of one shape go through it together, and in bfloat16 where it pays.
 
     Parameters
     ----------
     params
-        Matrices.
+        Matrices, and kernels of convolutions, whose rows are what makes one output channel.
     lr
         Rate as for AdamW: steps are scaled to the size of its steps (Liu et al., arXiv 2502.16982).
     momentum
@@ -35,6 +37,8 @@ class Muon(torch.optim.Optimizer):
         self, params: Iterable[Tensor], lr: float = 1e-3, momentum: float = 0.95, weight_decay: float = 0.05
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        device = self.param_groups[0]["params"][0].device
+        self._dtype = torch.bfloat16 if bfloat16_pays(device) else torch.float32
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -43,12 +47,12 @@ class Muon(torch.optim.Optimizer):
             alike: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
             for p in group["params"]:
                 if p.grad is not None:
-                    alike[tuple(p.shape)].append(p)
+                    alike[tuple(p.flatten(1).shape)].append(p)
             for shape, params in alike.items():
-                moved = [self._momentum(p, group["momentum"]) for p in params]
-                steps = orthogonal(torch.stack(moved)) * (0.2 * max(shape) ** 0.5 * group["lr"])
+                moved = torch.stack([self._momentum(p, group["momentum"]).flatten(1) for p in params])
+                steps = orthogonal(moved.to(self._dtype)) * (0.2 * max(shape) ** 0.5 * group["lr"])
                 for p, step in zip(params, steps, strict=True):
-                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(step)
+                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(step.view(p.shape))
 
     def _momentum(self, p: Tensor, share: float) -> Tensor:
         """Nesterov momentum of one matrix."""

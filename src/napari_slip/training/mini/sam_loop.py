@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader
 
 from napari_slip.atomic import replacing
 from napari_slip.models.mini.sam import CONFIG, build_mini_sam
+from napari_slip.models.precision import bfloat16_pays
+from napari_slip.training.mini._muon import Muon
 from napari_slip.training.mini.sam_dense import DenseHead
 from napari_slip.training.mini.sam_loss import batch_loss
 from napari_slip.training.mini.sam_views import Views
@@ -25,19 +27,34 @@ if TYPE_CHECKING:
     from napari_slip.training.mini.sam_loss import Batch
     from napari_slip.training.mini.sam_views import Source
 
+DECAY = 0.03
+"""Decoupled weight decay of matrices and kernels."""
+
 FROZEN = 0.25
 """Strength of the rate below which batch statistics are frozen, as inference takes them: earlier, while the
 weights still move far, they would no longer fit."""
 
 
-def _parameter_groups(model: nn.Module, rate: float) -> list[dict[str, Any]]:
-    """Decay matrices and kernels only, and let the decoder learn at a lower rate."""
+def _optimisers(learner: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+    """Learn the matrices within encoder and decoder by Muon, all else by AdamW, the decoder slower.
+
+    In nine minutes of one core Muon came further in 511 steps than AdamW alone in 790 (loss of the masks
+    1.176 against 1.205 on the same views).
+    """
+    inner: list[nn.Parameter] = []
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in learner.named_parameters():
+        if parameter.ndim > 1 and ("image_encoder" in name or "mask_decoder.transformer" in name):
+            inner.append(parameter)
+            continue
         slower = 0.6 if "mask_decoder" in name or "prompt_encoder" in name else 1.0
-        decay = 0.03 if parameter.ndim > 1 and "embed" not in name and "token" not in name else 0.0
+        decay = DECAY if parameter.ndim > 1 and "embed" not in name and "token" not in name else 0.0
         groups.setdefault((rate * slower, decay), []).append(parameter)
-    return [{"params": v, "lr": lr, "peak": lr, "weight_decay": decay} for (lr, decay), v in groups.items()]
+    outer = [{"params": v, "lr": lr, "weight_decay": decay} for (lr, decay), v in groups.items()]
+    return [
+        torch.optim.AdamW(outer, betas=(0.9, 0.98), fused=True),
+        Muon(inner, lr=rate, weight_decay=DECAY),
+    ]
 
 
 class Trainer:
@@ -70,7 +87,9 @@ class Trainer:
         self.average: MiniSam = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.dense = DenseHead(self.config["embed_dim"])
         learner = nn.ModuleDict({"model": self.model, "dense": self.dense})
-        self.optimiser = torch.optim.AdamW(_parameter_groups(learner, rate), betas=(0.9, 0.98), fused=True)
+        self.optimisers = _optimisers(learner, rate)
+        self.peaks = [[group["lr"] for group in each.param_groups] for each in self.optimisers]
+        self.half = bfloat16_pays(torch.device("cpu"))
         self.steps = 0
         self.seconds = 0.0
         self.gradient = self._flat_gradient()
@@ -104,11 +123,14 @@ class Trainer:
         """
         started = time.monotonic()
         warm = min((self.steps + 1) / 200, 1.0)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * warm * strength
+        for optimiser, peaks in zip(self.optimisers, self.peaks, strict=True):
+            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+                group["lr"] = peak * warm * strength
         self.gradient.zero_()
         generator = torch.Generator().manual_seed((self.seed * 64 + self.rank) * 10_000_000 + self.steps)
-        loss, figures = batch_loss(self.model, self.dense, batch, generator, self.config["img_size"])
+        loss, figures = batch_loss(
+            self.model, self.dense, batch, generator, self.config["img_size"], half=self.half
+        )
         loss.backward()
         if self.world > 1:
             self.gradient[-1] = note if self.rank == 0 else 0.0
@@ -119,7 +141,8 @@ class Trainer:
         norm = float(self.gradient.norm())
         if np.isfinite(norm):
             self.gradient *= min(1.0, 5.0 / (norm + 1e-6))
-            self.optimiser.step()
+            for optimiser in self.optimisers:
+                optimiser.step()
         self.steps += 1
         if self.rank == 0:
             self._follow()
@@ -147,7 +170,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "dense": self.dense.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "steps": self.steps,
             "seconds": self.seconds,
         }
@@ -161,10 +184,8 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.steps, self.seconds = state["steps"], state["seconds"]
         self.dense.load_state_dict(state["dense"])
-        peaks = [group["peak"] for group in self.optimiser.param_groups]
-        self.optimiser.load_state_dict(state["optimiser"])
-        for group, peak in zip(self.optimiser.param_groups, peaks, strict=True):
-            group["peak"] = peak
+        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
 
 
 def train(

@@ -254,7 +254,13 @@ def _ask(
 
 
 def batch_loss(
-    model: MiniSam, dense: DenseHead, batch: Batch, generator: torch.Generator, frame: int = 512
+    model: MiniSam,
+    dense: DenseHead,
+    batch: Batch,
+    generator: torch.Generator,
+    frame: int = 512,
+    *,
+    half: bool = False,
 ) -> tuple[Tensor, dict[str, float]]:
     """Encode a batch, ask about it and add everything up.
 
@@ -273,6 +279,8 @@ def batch_loss(
         Source of every choice.
     frame : int
         Side of the model's input in pixels.
+    half : bool
+        Run the image encoder, half of the arithmetic, in bfloat16.
 
     Returns
     -------
@@ -282,7 +290,9 @@ def batch_loss(
         Its parts, and ``iou``: the mean IoU of the preferred mask after the first prompt.
     """
     pixels = (batch.images.float() - model.pixel_mean) / model.pixel_std
-    embeddings = model.image_encoder(pixels)
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        embeddings = model.image_encoder(pixels)
+    embeddings = embeddings.float()
     heat, size = model.centre_head(embeddings)
     centres = centre_loss(heat, size, batch.heat, batch.size)
     everywhere = dense_loss(dense, embeddings, batch)
