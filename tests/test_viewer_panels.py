@@ -116,6 +116,17 @@ def test_the_canvas_goes_where_a_row_is_clicked(asked):
     np.testing.assert_allclose(camera.center[-2:], (20, 20), atol=1)
 
 
+def test_a_match_out_of_sight_is_brought_into_sight(asked, qtbot):
+    camera, image = asked.viewer.scene.camera, asked.desk.sheet.image
+    camera.zoom = 40
+    image.corner_pixels = np.array([[80, 110], [95, 127]])
+    ask(asked, "green", qtbot)
+    np.testing.assert_allclose(camera.center[-2:], (20, 60), atol=1)
+    image.corner_pixels = np.array([[10, 10], [40, 70]])
+    ask(asked, "red", qtbot)  # in sight, if not in the middle
+    np.testing.assert_allclose(camera.center[-2:], (20, 60), atol=1)
+
+
 def test_the_table_sorts_by_any_column_and_shows_thumbnails(asked):
     model = asked.results.results
     titles = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(model.columnCount())]

@@ -104,6 +104,15 @@ def test_of_a_pyramid_the_finest_level_is_taken(viewer):
     np.testing.assert_array_equal(plane, fine)
 
 
+def test_what_is_in_sight_of_a_pyramid_is_told_in_pixels_of_the_finest_level(viewer):
+    fine = stack((64, 64))
+    layer = viewer.add_image([fine, fine[::2, ::2], fine[::4, ::4]], multiscale=True)
+    layer.data_level = 2
+    layer.corner_pixels = np.array([[2, 0], [10, 15]])
+    place = _source.locate(viewer, layer)
+    np.testing.assert_array_equal(_regions.in_sight(layer, place), [[8, 0], [40, 60]])
+
+
 def test_of_a_lazy_stack_one_plane_is_computed_and_only_when_it_is_read(viewer):
     computed = []
 

@@ -278,12 +278,13 @@ class Desk(QObject):
         sheet.absorb()
         if name:
             self.ticked.add(name)
-        if name and sheet is self.sheet:  # another image may have been chosen meanwhile
-            self.active = name
+            self.active = name if sheet is self.sheet else self.active  # another may be in front by now
         work, memory = sheet.workspace, self.memory
         work.filters, work.settings, work.active = memory.filters, memory.settings, name or self.active
         work.land(outcome)
         sheet.bring_back()
+        if name and sheet is self.sheet:
+            sheet.seek()
         self.vocabulary_changed.emit(outcome.slip.encoder.card.vocabulary or ())
         self._tell(sheet)
         self.classes_changed.emit()

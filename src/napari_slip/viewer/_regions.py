@@ -58,10 +58,7 @@ def visible(layer: Image, place: Place) -> Region:
     InputError
         If it shows nothing of it.
     """
-    corners = np.asarray(layer.corner_pixels, float)
-    if layer.multiscale:
-        corners = corners * layer.downsample_factors[layer.data_level]
-    low, high = corners[:, list(place.axes)]
+    low, high = in_sight(layer, place)
     rows, columns = (
         slice(max(0, int(a)), min(n, int(np.ceil(b)) + 1))
         for a, b, n in zip(low, high, place.shape, strict=True)
@@ -71,6 +68,14 @@ def visible(layer: Image, place: Place) -> Region:
             f"Nothing of {layer.name!r} is in the field of view: move or zoom the canvas back to it."
         )
     return Region((rows, columns))
+
+
+def in_sight(layer: Image, place: Place) -> NDArray[np.float64]:
+    """Return the first and the last (row, column) of a plane that the canvas shows, (2, 2)."""
+    corners = np.asarray(layer.corner_pixels, float)
+    if layer.multiscale:
+        corners = corners * layer.downsample_factors[layer.data_level]
+    return corners[:, list(place.axes)]
 
 
 def drawn(shapes: Shapes, layer: Image, place: Place) -> Region:

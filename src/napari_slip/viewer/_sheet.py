@@ -12,6 +12,7 @@ from napari_slip.objects import draw_objects
 from napari_slip.session import red_green_blue
 from napari_slip.viewer._drawing import Drawing
 from napari_slip.viewer._layers import ResultLayers
+from napari_slip.viewer._regions import in_sight
 from napari_slip.viewer._workspace import Workspace
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class Sheet:
         """Turn to the plane of an object, and bring it into the field of view."""
         self.go_to_plane(thing.plane)
         rows, columns = thing.window
-        self._centre(np.array([(rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2]))
+        self._centre(np.array([[rows.start + rows.stop - 1, columns.start + columns.stop - 1]]) / 2)
 
     def go_to_plane(self, index: tuple[int, ...]) -> None:
         """Turn the viewer to a plane of the stack."""
@@ -221,17 +222,27 @@ class Sheet:
 
     def _show_current(self) -> None:
         self.highlight()
-        work = self.workspace
-        if not self.alive or work.current is None or work.segments is None:
-            return
-        x0, y0, x1, y1 = (float(edge) for edge in work.segments.boxes[work.current])
-        self._centre(np.array([(y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2]))
+        if self.alive and self.workspace.current is not None:
+            self._centre(self._middles(np.array([self.workspace.current])))
 
-    def _centre(self, centre: NDArray[np.float64]) -> None:
-        """Move the camera if a (row, column) of the plane is out of sight."""
-        rows, columns = self.place.axes
-        low, high = np.asarray(self.image.corner_pixels, float)[:, [rows, columns]]
-        if (centre < low).any() or (centre > high).any():
+    def seek(self) -> None:
+        """Bring the best of what stands out into sight, as a search does, if none of it is."""
+        rows = self.workspace.bright()
+        if self.alive and len(rows) and self.viewer.dims.ndisplay == 2:
+            self._centre(self._middles(rows))
+
+    def _middles(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the middles (row, column) of segments' boxes, (n, 2)."""
+        assert self.workspace.segments is not None
+        boxes = self.workspace.segments.boxes[rows].astype(float)
+        middles: NDArray[np.float64] = (boxes[:, [1, 0]] + boxes[:, [3, 2]] - 1) / 2
+        return middles
+
+    def _centre(self, middles: NDArray[np.float64]) -> None:
+        """Move the camera to the first of some (row, column) of the plane if all of them are out of sight."""
+        low, high = in_sight(self.image, self.place)
+        if ((middles < low) | (middles > high)).any(axis=1).all():
+            centre = middles[0]
             world = self.place.to_world(self.image, centre)
             missing = self.viewer.dims.ndim - len(world)
             on_screen = [world[axis - missing] for axis in self.viewer.dims.displayed]

@@ -173,13 +173,14 @@ class Workspace:
             self.settle()
 
     def bright(self) -> NDArray[np.intp]:
-        """Rows that stand out: those like the chosen one, or those that the class in front accepts."""
+        """Rows that stand out, the best first: like the chosen one, or accepted by the class in front."""
         if self.like is not None and self._scores is not None:
             order = np.argsort(-self._scores, kind="stable")
             return order[self._selection[order]][:6]
         if self._match is None or self.column is None:
             return np.zeros(0, np.intp)
-        return np.flatnonzero(self._match.accepted()[:, self.column])
+        rows = np.flatnonzero(self._match.accepted()[:, self.column])
+        return rows[np.argsort(-self._match.calibrated[rows, self.column], kind="stable")]
 
     def why(self) -> str:
         """Say in sentences why classes have matched nothing; empty if all have."""
