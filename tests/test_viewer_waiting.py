@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
-from _fake_engine import begin
+from _fake_engine import ask, begin
 
 from napari_slip.viewer._exchange import Exchange
 
@@ -36,6 +38,17 @@ def test_an_export_that_waits_is_written_whatever_is_asked_for_after_it(running,
     idle(running, qtbot)
     assert list(tmp_path.glob("*.json"))
     assert [c.name for c in running.desk.classes] == ["red", "blue"]
+
+
+def test_a_text_that_waits_is_not_lost_when_a_class_is_ticked(dock, qtbot):
+    ask(dock, "red", qtbot)
+    gate = threading.Event()
+    dock.desk.runner.submit(lambda progress: gate.wait(10), lambda done: None)
+    ask_for(dock, "green")
+    dock.desk.class_changes.tick("red", False)
+    gate.set()
+    idle(dock, qtbot)
+    assert [c.name for c in dock.desk.classes] == ["red", "green"]
 
 
 def test_cancel_says_what_it_has_dropped(running, qtbot, tmp_path):

@@ -255,7 +255,7 @@ class Desk(QObject):
             lambda progress: self.engine.run(request, progress),
             lambda outcome: self._landed(sheet, outcome, name),
             what=f"the run for {text!r}" if text else "the run",
-            overtakes=True,
+            overtakes="text" if text else "classes",
         )
 
     def snapshot(self, sheet: Sheet, region: Region | None = None) -> Snapshot:

@@ -52,8 +52,8 @@ class Job:
         cancelled, dropped or overtaken, or went wrong.
     what, left : str
         What it is called where it is dropped, and what is said to be left of it where it is stopped.
-    overtakes : bool
-        Whether it takes the place of others like it that wait.
+    overtakes : str
+        It takes the place of what waits with the same word; empty for one that takes nobody's.
     """
 
     work: Callable[[Progress], Any]
@@ -61,7 +61,7 @@ class Job:
     gone: Callable[[], None]
     what: str
     left: str
-    overtakes: bool
+    overtakes: str
     progress: Progress
     future: Future[Any] | None = None
 
@@ -106,11 +106,11 @@ class Runner(QObject):
         gone: Callable[[], None] = lambda: None,
         what: str = "",
         left: str = "nothing was changed",
-        overtakes: bool = False,
+        overtakes: str = "",
     ) -> Job:
         """Run `work` beside the window and hand its result to `landed` in the main thread; see `Job`."""
         job = Job(work, landed, gone, what, left, overtakes, Progress(self._note))
-        for other in [other for other in self._waiting if overtakes and other.overtakes]:
+        for other in [other for other in self._waiting if overtakes and other.overtakes == overtakes]:
             self.withdraw(other)
         self._waiting.append(job)
         self._begin_next()
