@@ -61,7 +61,7 @@ def same(one, other):
 
 
 def same_picture(one, other):
-    """The same things of the same classes, whatever their numbers; tracks stay tracks."""
+    """The same things, as far as they were decided, whatever their numbers; tracks stay tracks."""
     assert one.shape == other.shape
     mine = [o for o in one.objects.values() if o.status != "rejected"]
     assert len(mine) == len(other.objects)
@@ -71,7 +71,7 @@ def same_picture(one, other):
         (label,) = set(shown.tolist())
         assert numbers.setdefault(o.label, label) == label
         (found,) = [p for p in other.objects.values() if p.label == label and p.plane == o.plane]
-        assert (found.area, found.class_name) == (o.area, o.class_name)
+        assert (found.area, found.class_name, found.status) == (o.area, o.class_name, o.status)
     assert len(set(numbers.values())) == len(numbers)
     colours = {c.name: c.colour for c in one.classes}
     assert all(colours[c.name] == c.colour for c in other.classes)

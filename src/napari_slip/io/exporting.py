@@ -11,7 +11,7 @@ from napari_slip.errors import InputError
 from napari_slip.images import to_rgb
 from napari_slip.io.coco import read_coco, write_coco
 from napari_slip.io.crops import write_crops
-from napari_slip.io.label_stacks import read_label_stack, session_of, write_label_stack
+from napari_slip.io.label_stacks import by_label, read_label_stack, session_of, write_label_stack
 from napari_slip.io.measurements import measure, write_measurements
 from napari_slip.io.ome_zarr import LabelsWriter, read_ome_zarr
 from napari_slip.io.story import write_story
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slip.io.provenance import Provenance
+    from napari_slip.objects import Status
 
 KINDS = {
     "session": ".slip",
@@ -239,14 +240,17 @@ def _write_zarr(
         for plane in sorted({o.plane for o in objects}):
             writer.write(plane, session.picture(plane))
         colours = {c.name: (*red_green_blue(c.colour), 255) for c in session.classes}
-        known = {o.label: o for o in objects}
-        writer.finish(
-            {label: colours[o.class_name] for label, o in known.items()},
-            (
-                {"label-value": label, "class": o.class_name, "status": o.status, "area": o.area}
-                for label, o in known.items()
-            ),
-        )
+        known, others = by_label(objects)
+        about: dict[int, dict[str, Any]] = {
+            label: {"label-value": label, "class": o.class_name, "status": o.status, "area": 0}
+            for label, o in known.items()
+        }
+        for o in objects:
+            about[o.label]["area"] += o.area
+        for o in others:
+            one = {"plane": list(o.plane), "class": o.class_name, "status": o.status}
+            about[o.label].setdefault("differing", []).append(one)
+        writer.finish({label: colours[o.class_name] for label, o in known.items()}, about.values())
 
 
 def _ours(path: Path) -> bool:
@@ -265,10 +269,12 @@ def _read_zarr(path: Path, class_name: str) -> Session:
             group = f"labels/{about.get('ome', about)['labels'][0]}"
     found = read_ome_zarr(path, group)
     told = found.attributes.get("ome", found.attributes).get("image-label", {})
-    classes = {
-        int(entry["label-value"]): (entry.get("class", class_name), entry.get("status", "accepted"))
-        for entry in told.get("properties", ())
-    }
+    classes: dict[Any, tuple[str, Status]] = {}
+    for entry in told.get("properties", ()):
+        label = int(entry["label-value"])
+        classes[label] = entry.get("class", class_name), entry.get("status", "accepted")
+        for one in entry.get("differing", ()):
+            classes[label, tuple(one["plane"])] = one["class"], one["status"]
     colours = {}
     for entry in told.get("colors", ()):
         if (label := int(entry["label-value"])) in classes and "rgba" in entry:

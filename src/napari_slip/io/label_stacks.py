@@ -21,14 +21,15 @@ from napari_slip.session import Contents, Session, State
 from napari_slip.stacks import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_slip.objects import Object, Status
 
-KEY = "napari-slip objects"
+KEY, ELSEWHERE = "napari-slip objects", "napari-slip objects that differ"
+"""What a file says of its labels, and of those on single planes: a track may be of several minds."""
 
 
 def write_label_stack(
@@ -58,7 +59,9 @@ def write_label_stack(
     """
     objects = [o for o in session.objects.values() if o.status != "rejected"]
     shape = (*steps.values(), *session.shape)
-    classes = {str(o.label): [o.class_name, o.status] for o in objects}
+    known, others = by_label(objects)
+    classes = {str(label): [o.class_name, o.status] for label, o in known.items()}
+    elsewhere = [[o.label, list(o.plane), o.class_name, o.status] for o in others]
     colours = {c.name: c.colour for c in session.classes}
     with whole_file(path) as part:
         write_label_planes(
@@ -67,7 +70,7 @@ def write_label_stack(
             steps,
             session.shape,
             max((o.label for o in objects), default=0),
-            info=json.dumps({KEY: classes, "colours": colours, "shape": shape}),
+            info=json.dumps({KEY: classes, ELSEWHERE: elsewhere, "colours": colours, "shape": shape}),
             imagej=True,
             pixel_size=None if unit == "px" else pixel_size,
             unit=unit,
@@ -103,12 +106,24 @@ def read_label_stack(path: Path, class_name: str = "object") -> Session:
     told = _told(path)
     if labels.size == np.prod(told.get("shape", ())):
         labels = labels.reshape(told["shape"])  # TIFF drops axes of length one
-    classes = {int(i): (name, status) for i, (name, status) in told.get(KEY, {}).items()}
+    classes: dict[Any, tuple[str, Status]] = {int(i): tuple(said) for i, said in told.get(KEY, {}).items()}
+    classes |= {(i, tuple(plane)): (name, status) for i, plane, name, status in told.get(ELSEWHERE, ())}
     return session_of(Stack.of(labels), classes, told.get("colours", {}), class_name)
 
 
+def by_label(objects: Iterable[Object]) -> tuple[dict[int, Object], list[Object]]:
+    """Return an object of each label, and those of other planes that differ from it in class or status."""
+    first: dict[int, Object] = {}
+    others = []
+    for thing in objects:
+        known = first.setdefault(thing.label, thing)
+        if (thing.class_name, thing.status) != (known.class_name, known.status):
+            others.append(thing)
+    return first, others
+
+
 def session_of(
-    labels: Stack, told: Mapping[int, tuple[str, Status]], colours: Mapping[str, str], class_name: str
+    labels: Stack, told: Mapping[Any, tuple[str, Status]], colours: Mapping[str, str], class_name: str
 ) -> Session:
     """Make a session of labels, one plane in memory at a time.
 
@@ -116,8 +131,8 @@ def session_of(
     ----------
     labels : Stack
         Of whole numbers; 0 is the background. Of several channels the first is taken.
-    told : mapping from label to (class, status)
-        What is known of them; accepted objects of `class_name` are the others.
+    told : mapping from label, or from (label, plane), to (class, status)
+        What is known of them, on all planes or on one; accepted objects of `class_name` are the others.
     colours : mapping from class to colour
         As far as they are known.
     class_name : str
@@ -133,7 +148,7 @@ def session_of(
         if labels.plane_channel_axis is not None:
             picture = picture.take(0, axis=labels.plane_channel_axis)
         for number, thing in objects_by_label(picture, class_name, plane=plane).items():
-            name, status = told.get(number, (class_name, "accepted"))
+            name, status = told.get((number, plane)) or told.get(number, (class_name, "accepted"))
             things.append((number, name, status, thing))
             classes = classes if name in classes else classes.add(name)
     objects = {o.id: o for o in _numbered(things)}
