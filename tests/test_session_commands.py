@@ -10,7 +10,7 @@ from _commands import commands, one_sentence
 from _work import SHAPE, same, worked_on
 from PIL import Image
 
-from napari_slip.io import KINDS, read_ome_zarr
+from napari_slip.io import KINDS, export_session, read_ome_zarr
 from napari_slip.session import Session
 
 
@@ -85,6 +85,19 @@ def test_names_with_dots_do_not_fall_together_and_no_work_is_replaced(call, tmp_
         assert wrong.exit_code == 2
         assert "plate1.A01.slip is there already and may hold work" in one_sentence(wrong.stderr)
     assert (tmp_path / "plate1.A01.slip").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["cells.labels.tif", "cells.coco.json"])
+def test_what_is_read_is_not_written_over(call, tmp_path, monkeypatch, name):
+    session, _ = worked_on()
+    export_session(session, tmp_path, "cells", ["labels", "coco"])
+    before = (tmp_path / name).read_bytes()
+    monkeypatch.chdir(tmp_path)
+    done = call("export", name)
+    assert done.exit_code == 2
+    assert f"{name} is the file that is read" in one_sentence(done.stderr)
+    assert (tmp_path / name).read_bytes() == before
+    assert call("export", name, "--out", "elsewhere").exit_code == 0
 
 
 def test_import_says_where_the_session_lies(call, tmp_path):

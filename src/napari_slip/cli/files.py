@@ -57,6 +57,12 @@ def export(
     with ExitStack() as files:
         stack = None if image is None else files.enter_context(io.open_stack(image)).stack
         stem = io.work_name(work.name) if image is None else io.picture_name(image.name)
+        for kind in kinds:
+            if (out / f"{stem}{io.KINDS.get(kind)}").resolve() == work.resolve():
+                fail(
+                    f"{work} is the file that is read, and {kind} would be put in its place: name another "
+                    "folder with --out, or other kinds with --to."
+                )
         written = io.export_session(
             session,
             out,
