@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_slip.batch.cluster import Cluster
 from napari_slip.batch.images import Batch, Job, Outcome, run_images
 from napari_slip.batch.inputs import Source, find_sources
-from napari_slip.batch.recipe import ModelRecipe
+from napari_slip.batch.recipe import ModelRecipe, whole_path
 from napari_slip.batch.stacks import Report, Workers, run_stacks
 from napari_slip.batch.work import Orders, Recipe
 
@@ -23,4 +23,5 @@ __all__ = [
     "find_sources",
     "run_images",
     "run_stacks",
+    "whole_path",
 ]

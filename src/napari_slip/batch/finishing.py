@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Form = Literal["zarr", "tiff"]
 
+WORK = ".napari-slip"
+"""Folder, among the results, of what ``--resume`` needs: for each image a folder of its parts."""
+
 LABELS = {"zarr": ".ome.zarr", "tiff": ".labels.tif"}
 """How the names of an image's labels end."""
 
@@ -138,6 +141,12 @@ def finish_image(image: Image, orders: Orders, out: Path, form: Form) -> list[st
 def labels_path(folder: Path, name: str, form: Form) -> Path:
     """Return where the labels of an image of this name lie."""
     return folder / f"{name}{LABELS[form]}"
+
+
+def is_result(path: Path, out: Path) -> bool:
+    """Whether a file or folder is the labels that a run into `out` has made."""
+    names = (path.name.removesuffix(ending) for ending in LABELS.values() if path.name.endswith(ending))
+    return path.parent.resolve() == out.resolve() and any((out / WORK / name).is_dir() for name in names)
 
 
 def drop_parts(image: Image) -> None:
@@ -322,7 +331,7 @@ def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, [*columns], restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "backslashreplace")  # a file's name may be no text
 
 
 def _remove(path: Path) -> None:

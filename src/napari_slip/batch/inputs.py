@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_slip.batch.finishing import is_result
 from napari_slip.errors import InputError
 from napari_slip.io import PICTURES, is_ome_zarr, picture_name
 
@@ -49,7 +50,9 @@ class Source:
         return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def find_sources(named: Sequence[str | Path], channel_axis: int | None = None) -> list[Source]:
+def find_sources(
+    named: Sequence[str | Path], channel_axis: int | None = None, out: Path | None = None
+) -> list[Source]:
     """Find the images that a person means.
 
     Parameters
@@ -61,6 +64,8 @@ def find_sources(named: Sequence[str | Path], channel_axis: int | None = None) -
         file can be called becomes an underscore in a name.
     channel_axis : int, optional
         For all that no list names one for.
+    out : Path, optional
+        Folder of the results; those that a run has made there are left out of folders and patterns.
 
     Returns
     -------
@@ -74,7 +79,7 @@ def find_sources(named: Sequence[str | Path], channel_axis: int | None = None) -
     """
     found: dict[str, Source] = {}
     for each in named:
-        for source in _found(str(each), channel_axis):
+        for source in _found(str(each), channel_axis, out):
             found.setdefault(str(source.path), source)
     taken: Counter[str] = Counter()
     unique = []
@@ -88,12 +93,12 @@ def find_sources(named: Sequence[str | Path], channel_axis: int | None = None) -
     return unique
 
 
-def _found(named: str, channel_axis: int | None) -> Iterator[Source]:
+def _found(named: str, channel_axis: int | None, out: Path | None) -> Iterator[Source]:
     path = Path(named).expanduser()
     if path.suffix.lower() == ".csv" and path.is_file():
         yield from _listed(path, channel_axis)
     elif path.is_dir() and not is_ome_zarr(path):
-        inside = [p for p in path.iterdir() if _is_picture(p)]
+        inside = [p for p in path.iterdir() if _is_picture(p) and not (out and is_result(p, out))]
         if not inside:
             raise InputError(
                 f"The folder {path} holds no picture: expected {', '.join(PICTURES)} or OME-Zarr."
@@ -102,6 +107,7 @@ def _found(named: str, channel_axis: int | None) -> Iterator[Source]:
     elif glob.has_magic(named) and not path.exists():
         matching = [Path(p) for p in glob.glob(str(path), recursive=True)]
         chosen = [p for p in matching if p.is_file() or is_ome_zarr(p)]
+        chosen = [p for p in chosen if not (out and is_result(p, out))]
         if not chosen:
             raise InputError(f"Nothing is called {named}: check the folder and the pattern.")
         yield from (_source(p, channel_axis) for p in sorted(chosen, key=_natural))

@@ -7,6 +7,7 @@ import hashlib
 import io
 import itertools
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari_slip.atomic import replacing
 from napari_slip.batch.finishing import (
     OBJECTS,
+    WORK,
     Image,
     drop_parts,
     finish_image,
@@ -26,6 +28,7 @@ from napari_slip.batch.parts import done_path, part_path, read_part, write_part
 from napari_slip.batch.work import Task, describe_models, do_plane
 from napari_slip.errors import InputError, SlipError
 from napari_slip.io import (
+    as_json,
     current_versions,
     finite,
     is_ome_zarr,
@@ -42,9 +45,6 @@ if TYPE_CHECKING:
     from napari_slip.batch.inputs import Source
     from napari_slip.batch.work import Orders, Recipe
     from napari_slip.io import ModelRecord
-
-WORK = ".napari-slip"
-"""Folder, among the results, of what ``--resume`` needs."""
 
 FORMAT = "napari-slip batch 1"
 
@@ -143,19 +143,22 @@ def run_stacks(
     Raises
     ------
     InputError
-        If `out` holds another run, or cannot be written to.
+        If `out` holds another run or something else under the name of a result, or cannot be written to.
     Cancelled
         If `progress` was cancelled; what is done is kept.
     """
     progress, report = progress or Progress(), Report(out)
     who: Workers = workers or ThisProcess()
+    out = Path(os.path.abspath(out))  # workers are at home in other folders
     prepare_folder(out)
     stamp = _stamp(recipe, orders, form)
     story = _begin(out, stamp, resume)
-    images = _plan(sources, out, stamp, report)
-    targets = (labels_path(out, image.name, form) for image, _ in images)
-    if not resume and (taken := next((target for target in targets if target.exists()), None)):
-        raise InputError(f"{taken} is there already: choose another folder.")
+    images = _plan(sources, out, stamp, form, report)
+    for image, _ in images:
+        target = labels_path(out, image.name, form)
+        if target.exists() and not (resume and image.parts.is_dir()):  # what this run has made has parts
+            raise InputError(f"{target} is there already: choose another folder.")
+    _write_story(out, story)
     open_images = {}
     for image, source in images:
         if is_done(image, out, form):
@@ -209,9 +212,7 @@ def _begin(out: Path, stamp: str, resume: bool) -> dict[str, Any]:
     path = out / "batch.json"
     if not path.exists():
         story = {"format": FORMAT, "stamp": stamp, "complete": False, "versions": current_versions()}
-        story["created"] = datetime.now(UTC).isoformat(timespec="seconds")
-        _write_story(out, story)
-        return story
+        return story | {"created": datetime.now(UTC).isoformat(timespec="seconds")}
     if not resume:
         raise InputError(f"{out} holds a run already: go on with it by --resume, or choose another folder.")
     try:
@@ -239,7 +240,9 @@ def _same_models(then: Mapping[str, Any], now: ModelRecord, out: Path) -> None:
             )
 
 
-def _plan(sources: Sequence[Source], out: Path, stamp: str, report: Report) -> list[tuple[Image, Source]]:
+def _plan(
+    sources: Sequence[Source], out: Path, stamp: str, form: Form, report: Report
+) -> list[tuple[Image, Source]]:
     """Look at the headers of all images; what cannot be used is reported and left out."""
     images = []
     for source in sources:
@@ -256,7 +259,14 @@ def _plan(sources: Sequence[Source], out: Path, stamp: str, report: Report) -> l
         except OSError as error:
             report.failures.append(f"{source.path} cannot be reached: {error.strerror or error}.")
             continue
-        own = hashlib.blake2b(f"{stamp} {source.stamp}".encode(), digest_size=12).hexdigest()
+        if form == "zarr" and len(nameless := [letter for letter in steps if letter not in "tz"]) > 1:
+            report.failures.append(
+                f"{source.path} has the axes {', '.join(nameless)} beside time and depth, and OME-Zarr has a "
+                "name for one such axis: use --format tiff."
+            )
+            continue
+        told = f"{stamp} {source.path} {source.channel_axis} {source.stamp}"
+        own = hashlib.blake2b(os.fsencode(told), digest_size=12).hexdigest()
         images.append((Image(source.name, steps, out / WORK / source.name, own, scale, units), source))
     return images
 
@@ -300,12 +310,12 @@ def _join(path: Path, columns: Sequence[str], tables: Iterable[Path]) -> None:
             with table.open(encoding="utf-8", newline="") as file:
                 writer.writerows(itertools.islice(csv.reader(file), 1, None))
     with replacing(path) as unfinished:
-        unfinished.write_bytes(text.getvalue().encode())
+        unfinished.write_bytes(text.getvalue().encode("utf-8", "backslashreplace"))
 
 
 def _write_story(out: Path, story: dict[str, Any]) -> None:
     try:
         with replacing(out / "batch.json") as unfinished:
-            unfinished.write_bytes((json.dumps(story, indent=1, ensure_ascii=False) + "\n").encode())
+            unfinished.write_text(as_json(story) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{out} cannot be written to: {error.strerror or error}.") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +117,8 @@ class Run:
 
     def print_json(self, **more: Any) -> None:
         """Print the summary for machines: one JSON document on stdout."""
+        from napari_slip.io import as_json
+
         summary = {
             "out": str(self.out),
             "provenance": None if self.provenance is None else str(self.provenance),
@@ -127,7 +128,7 @@ class Run:
             "images": [_entry(outcome) for outcome in self.outcomes],
             **more,
         }
-        typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        typer.echo(as_json(summary))
         for sentence in self.failures:
             say(f"Failed: {sentence}")
         self.print_end()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -120,7 +119,7 @@ def batch(
     What is done is kept whatever ends the run, and --resume goes on from there. Exit code 0: done; 1: some
     images failed; 2: wrong usage.
     """
-    from napari_slip.batch import ModelRecipe, Orders, find_sources, run_stacks
+    from napari_slip.batch import ModelRecipe, Orders, find_sources, run_stacks, whole_path
     from napari_slip.io import RunSettings
 
     if workers is not None and scheduler is not None:
@@ -159,9 +158,15 @@ def batch(
         linking=LinkSettings(gap=gap),
     )
     recipe = ModelRecipe(
-        name=model, sam=sam, clip=clip, device=device, crops=crops, store=not no_store, **o.taught(head)
+        name=model,
+        sam=whole_path(sam),
+        clip=whole_path(clip),
+        device=device,
+        crops=crops,
+        store=not no_store,
+        **o.taught(head),
     )
-    sources = find_sources(images, channel_axis)
+    sources = find_sources(images, channel_axis, out)
     try:
         with _workers(workers, scheduler) as who, Bar(0, units="planes") as bar:
             report = run_stacks(
@@ -191,6 +196,8 @@ def _workers(workers: int | None, scheduler: str | None) -> AbstractContextManag
 
 
 def _tell(report: Report, *, json: bool) -> None:
+    from napari_slip.io import as_json
+
     if json:
         summary = {
             "out": str(report.out),
@@ -198,7 +205,7 @@ def _tell(report: Report, *, json: bool) -> None:
             "planes": report.planes,
             "failures": report.failures,
         }
-        typer.echo(json_text.dumps(summary, indent=2, ensure_ascii=False))
+        typer.echo(as_json(summary))
     else:
         done = f"{counted(report.planes, 'plane')} of {counted(report.images, 'image')} done"
         typer.echo(f"{done}; the tables and labels lie in {report.out}.")

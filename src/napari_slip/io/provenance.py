@@ -170,12 +170,8 @@ def current_versions() -> dict[str, str]:
 
 def write_provenance(path: Path, provenance: Provenance) -> None:
     """Write a provenance file, whole or not at all, in place of what `path` held before."""
-    values = finite(asdict(provenance))
-    text = json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False)
-    if any("\ud800" <= character <= "\udfff" for character in text):  # a file's name that is no text
-        text = json.dumps(values, indent=2, allow_nan=False)
     with replacing(path) as unfinished:
-        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.write_text(as_json(finite(asdict(provenance))) + "\n", encoding="utf-8")
 
 
 def read_provenance(path: Path) -> Provenance:
@@ -221,6 +217,14 @@ def _from_dict(values: dict[str, Any]) -> Provenance:
     )
     models, settings = ModelRecord(**values["models"]), RunSettings.from_dict(values["settings"])
     return Provenance(**{**values, "images": images, "models": models, "settings": settings})
+
+
+def as_json(value: Any) -> str:
+    """Return JSON as people read it; letters are spelt out only where a file's name is no text."""
+    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        text = json.dumps(value, indent=2, allow_nan=False)
+    return text
 
 
 def finite(value: Any) -> Any:
