@@ -122,6 +122,20 @@ def test_what_a_person_does_meanwhile_goes_first_and_the_run_goes_on_after_it(
     assert drawn(stack) == set(range(6))
 
 
+def test_a_class_that_is_removed_while_the_stack_is_looked_at_stays_away(stack, engine, qtbot, monkeypatch):
+    halt(engine, monkeypatch, after=3)
+    stack.stack.scope.setCurrentIndex(2)
+    begin(stack, "green", engine, qtbot)
+    qtbot.waitUntil(lambda: len(done(stack)) == 3, timeout=10_000)
+    stack.viewer.dims.set_point(0, 5)  # a plane that nothing is known of yet
+    stack.desk.class_changes.change(lambda classes: classes.remove("green"))
+    monkeypatch.undo()
+    engine.sam.gate.set()
+    idle(stack, qtbot)
+    session = stack.desk.sheet.workspace.session
+    assert not list(session.classes) and not session.objects
+
+
 def test_a_new_text_ends_the_run_over_the_stack(stack, engine, qtbot, monkeypatch):
     halt(engine, monkeypatch, after=3)
     stack.stack.scope.setCurrentIndex(2)

@@ -21,7 +21,7 @@ from napari_slip.session.predicting import predict
 from napari_slip.session.saving import Contents, read_session, write_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -84,15 +84,15 @@ class Session:
         }
         self._commit(State(classes, renamed))
 
-    def predict(self, match: Match, plane: tuple[int, ...] = (), *, add_classes: bool = True) -> None:
+    def predict(self, match: Match, plane: tuple[int, ...] = (), new: Collection[str] | None = None) -> None:
         """Put a match's accepted segments in place of the earlier predictions of its classes on a plane.
 
         What a person accepted, corrected or rejected stays, and where it lies nothing of its class is
-        predicted again. What was predicted before keeps its id and its track. Classes that are new are added,
-        or left out.
+        predicted again. What was predicted before keeps its id and its track. Of the classes that the session
+        does not have, those of `new` are added, all if it is not given, and the others left out.
         """
         classes = self.classes
-        for name in match.names if add_classes else ():
+        for name in match.names if new is None else [name for name in match.names if name in new]:
             classes = classes if name in classes else classes.add(name)
         names = {name for name in match.names if name in classes}
         objects = predict(self._state.objects, match, plane, self._next_id, names)

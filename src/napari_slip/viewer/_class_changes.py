@@ -47,6 +47,7 @@ class ClassChanges:
         if desk.active not in after:
             desk.active = next((c.name for c in desk.classes), "")
         if after != before:
+            desk.scan.give_way()  # it looks for those of before
             desk.rerun()
         desk.classes_changed.emit()
 
@@ -66,6 +67,7 @@ class ClassChanges:
         if name in desk.ticked:
             desk.ticked = desk.ticked - {name} | {new_name}
         desk.active = new_name if desk.active == name else desk.active
+        desk.scan.give_way()
         desk.rerun()
         desk.classes_changed.emit()
 

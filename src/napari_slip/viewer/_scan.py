@@ -256,7 +256,7 @@ class Scan(QObject):
                 continue
             self.found(sheet).note(outcome)
             sheet.absorb()
-            sheet.workspace.land(outcome)
+            sheet.workspace.land(outcome, ())
             self.changed.emit()
 
     def _ended(self, count: int, rest: tuple[Sheet, Request] | None) -> None:

@@ -159,7 +159,7 @@ class Teaching(QObject):
         def landed(scored: list[tuple[Sheet, Outcome]]) -> None:
             for sheet, outcome in scored:
                 sheet.absorb()
-                sheet.workspace.land(outcome)
+                sheet.workspace.land(outcome, ())
             desk.rerun()
 
         if todo:

@@ -18,7 +18,7 @@ from napari_slip.session import Edit, object_of
 from napari_slip.settings import FilterSettings, MatchSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -99,8 +99,11 @@ class Workspace:
             return None
         return self._match.names.index(self.active) if self.active in self._match.names else 0
 
-    def land(self, outcome: Outcome) -> None:
-        """Take in what a run has brought."""
+    def land(self, outcome: Outcome, new: Collection[str] | None = None) -> None:
+        """Take in what a run has brought; `new` are the classes that it may add, any if not given.
+
+        A class that was removed or renamed since does not come back.
+        """
         plane = outcome.request.snapshot.place.index
         before = self._outcomes.pop(plane, None)
         self._outcomes[plane] = outcome
@@ -111,7 +114,7 @@ class Workspace:
         self._note(outcome)
         if plane != self.plane:
             if outcome.match is not None:
-                self.session.predict(outcome.match, plane)
+                self.session.predict(outcome.match, plane, new=new)
             return
         same = before is not None and before.looked.segments is outcome.looked.segments
         self._match = outcome.match
@@ -120,7 +123,7 @@ class Workspace:
         self._select()
         (self.shown_changed if same else self.plane_changed).emit()
         if self._match is not None:
-            self.session.predict(self._match, self.plane)
+            self.session.predict(self._match, self.plane, new=new)
 
     def _note(self, outcome: Outcome) -> None:
         """Let the session tell what it was worked with."""
@@ -165,7 +168,7 @@ class Workspace:
     def settle(self) -> None:
         """Make predictions of what is accepted now; nothing happens if they are predicted already."""
         if self._match is not None:
-            self.session.predict(self._match, self.plane, add_classes=False)
+            self.session.predict(self._match, self.plane, new=())
 
     def travel(self, step: Callable[[], bool]) -> None:
         """Undo or redo; what is open afterwards is predicted."""
