@@ -94,6 +94,18 @@ def test_refining_a_chosen_prediction_corrects_it_and_scores_it_anew(dock, desk,
     assert desk.sheet.workspace.session.steps == (1, 0)  # a score is no step
 
 
+def test_a_click_on_a_prediction_that_is_only_pointed_at_leaves_no_double(dock, desk, qtbot):
+    (red,) = objects(desk)
+    desk.sheet.workspace.point_at(red.segment - 1)
+    desk.decisions.refine()
+    idle(desk, qtbot)
+    click(dock, 20, 33, qtbot)
+    desk.decisions.accept_predictions()
+    assert [o.status for o in objects(desk)] == ["corrected"]
+    desk.decisions.undo()
+    assert [(o.status, o.area) for o in objects(desk)] == [("predicted", red.area)]
+
+
 def test_a_drag_makes_a_box_and_the_box_a_mask(dock, desk, qtbot):
     begin_anew(desk, qtbot)
     dock._pointer.drag(at(desk, 5, 45), at(desk, 36, 75))
@@ -198,6 +210,17 @@ def test_a_click_in_each_half_splits(dock, desk, qtbot):
     assert 0 != label_of(desk, 65, 22) != label_of(desk, 65, 50) != 0
     desk.decisions.undo()
     assert label_of(desk, 65, 22) == label_of(desk, 65, 50)
+
+
+def test_a_split_whose_only_click_is_deleted_is_begun_anew(dock, desk, qtbot):
+    desk.correction.take_up("split")
+    click(dock, 90, 100, qtbot)  # on nothing
+    points = desk.correction.marks.points
+    points.selected_data = {0}
+    points.remove_selected()
+    click(dock, 20, 15, qtbot)
+    click(dock, 20, 26, qtbot)
+    assert "discs preview" in dock.viewer.layers
 
 
 def test_an_edit_of_nothing_ends_in_a_sentence(dock, desk, told):

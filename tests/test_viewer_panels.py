@@ -181,6 +181,30 @@ def test_a_stroke_becomes_an_object_and_can_be_undone(asked, qtbot):
     np.testing.assert_array_equal(ours(asked)[1].data[before > 0] > 0, True)
 
 
+def test_the_brush_stays_with_the_object_that_was_picked(asked, qtbot):
+    matches, session = ours(asked)[1], work_of(asked).session
+    (red,) = session.objects
+    asked.desk.decisions.accept_predictions()
+    before = session.objects[red].area
+    matches.selected_label = red
+    for row, column in ((20, 32), (20, 36)):
+        area = session.objects[red].area
+        matches.paint((row, column), matches.selected_label)
+        qtbot.waitUntil(lambda area=area: session.objects[red].area > area)
+    assert list(session.objects) == [red] and session.objects[red].area > before
+    matches.selected_label = 40  # a number of one's own
+    ask(asked, "red", qtbot)
+    assert matches.selected_label == 40
+
+
+def test_the_segments_features_are_those_of_the_last_text(asked, qtbot):
+    ask(asked, "green", qtbot)
+    segments = ours(asked)[0]
+    qtbot.waitUntil(lambda: "score green" in segments.features)
+    row = row_at(asked, 20, 60) + 1
+    assert segments.features["class"][row] == "green"
+
+
 def test_similar_segments_light_up_together(asked):
     work_of(asked).point_at(row_at(asked, 30, 105))
     asked.desk.decisions.find_similar()

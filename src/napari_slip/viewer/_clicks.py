@@ -149,6 +149,7 @@ class Clicks(QObject):
             return
         pointing = None if click.pointing == Pointing() else click.pointing
         ids = session.apply(editing.reshape(now, mask, pointing))
+        click.sheet.workspace.settle()  # what was predicted there gives way
         if ids:
             if not thing.id:
                 self._starts[ids[0]] = self._starts.pop(0, None)

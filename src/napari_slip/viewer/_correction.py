@@ -231,6 +231,9 @@ class Correction(QObject):
 
     def _split(self, pointing: Pointing) -> None:
         self._seeds = [(x, y) for x, y, _ in pointing.points]
+        if not self._seeds:
+            self._drop_preview()
+            return
         sheet = self._desk.sheet
         assert sheet is not None
         if not self.things:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
@@ -18,7 +17,6 @@ from napari_slip.viewer._correction import Correction
 from napari_slip.viewer._decisions import Decisions
 from napari_slip.viewer._engine import Engine, Request
 from napari_slip.viewer._keys import Keys
-from napari_slip.viewer._layers import OURS, ROLES
 from napari_slip.viewer._memory import Memory
 from napari_slip.viewer._qt import timer
 from napari_slip.viewer._regions import Region, region_of
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
-    from napari.layers import Layer
+    from napari.layers import Image, Labels, Layer
 
     from napari_slip.session import ClassList
     from napari_slip.viewer._engine import Outcome
@@ -98,6 +96,7 @@ class Desk(QObject):
         self._followed: WeakSet[Labels] = WeakSet()
         self._stroke = timer(self, 0, self._stroke_ended)
         self._settle = timer(self, SETTLE_MS, self._settled)
+        self._describe = timer(self, SETTLE_MS, self._described)
         self._save = timer(self, SAVE_MS, self.save)
         self.runner.failed.connect(self.fail)
         viewer.dims.events.current_step.connect(self._dims_changed)
@@ -137,19 +136,9 @@ class Desk(QObject):
 
     def show_alone(self) -> None:
         """Hide the other images and their layers, and see this one whole."""
-        if self.sheet is None:
-            return
-        marks = self.correction.marks
-        own = (
-            self.sheet.image,
-            *self.source.others,
-            *map(self.sheet.layers.get, ROLES),
-            *(() if marks is None else marks.layers),
-        )
-        for layer in self.viewer.layers:
-            if isinstance(layer, Image) or OURS in layer.metadata:
-                layer.visible = any(layer is mine for mine in own)
-        self.viewer.reset_view(layers=[self.sheet.image])
+        if self.sheet is not None:
+            marks = self.correction.marks
+            self.sheet.show_alone((*self.source.others, *(() if marks is None else marks.layers)))
 
     @told
     def rerun(self) -> None:
@@ -201,7 +190,7 @@ class Desk(QObject):
         """Stop, save, and let go of the viewer."""
         self.runner.dispose()
         self.correction.dispose()
-        for waiting in (self._settle, self._save, self._stroke):
+        for waiting in (self._settle, self._describe, self._save, self._stroke):
             waiting.stop()
         self.save()
         dims, layers = self.viewer.dims.events, self.viewer.layers.events
@@ -255,7 +244,7 @@ class Desk(QObject):
             lambda progress: self.engine.run(request, progress),
             lambda outcome: self._landed(sheet, outcome, name),
             what=f"the run for {text!r}" if text else "the run",
-            overtakes="text" if text else "classes",
+            overtakes=f"text {id(sheet)}" if text else "classes",
         )
 
     def snapshot(self, sheet: Sheet, region: Region | None = None) -> Snapshot:
@@ -272,7 +261,7 @@ class Desk(QObject):
         )
 
     def _landed(self, sheet: Sheet, outcome: Outcome, name: str) -> None:
-        if sheet.image not in self.viewer.layers:
+        if sheet not in self._sheets.values():  # or it has been given other pixels
             self.said.emit("The image was removed during the run: there is nothing to show its segments on.")
             return
         sheet.absorb()
@@ -281,7 +270,8 @@ class Desk(QObject):
             self.active = name if sheet is self.sheet else self.active  # another may be in front by now
         work, memory = sheet.workspace, self.memory
         work.filters, work.settings, work.active = memory.filters, memory.settings, name or self.active
-        work.land(outcome)
+        work.land(outcome, {name})
+        self._describe.start()
         sheet.bring_back()
         if name and sheet is self.sheet:
             sheet.seek()
@@ -298,6 +288,11 @@ class Desk(QObject):
         axis = None if image.rgb else self.source.channel_axis
         place = locate(self.viewer, image, axis if axis is not None and axis < image.ndim else None)
         name = (image.unique_id, place.axes, place.channel_axis)
+        known = self._sheets.get(name)
+        if known is not None and known.place.shape != place.shape:  # the layer has been given another picture
+            self.scan.leave(known)
+            self._close(self._sheets.pop(name))
+            self.sheet = None if self.sheet is known else self.sheet
         if name not in self._sheets:
             key = _sessions.session_key(image, place)
             opened = _sessions.open_session(key, place.shape, self.memory.classes)
@@ -348,7 +343,12 @@ class Desk(QObject):
         if self.sheet is not None:
             self.sheet.absorb()
             self.sheet.workspace.settle()
+            self.sheet.describe()
             self._tell(self.sheet)
+
+    def _described(self) -> None:
+        if self.sheet is not None:
+            self.sheet.describe()
 
     def _dims_changed(self, event: Any = None) -> None:
         if self.sheet is None:

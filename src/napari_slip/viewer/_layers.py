@@ -69,6 +69,7 @@ class ResultLayers:
         self._painted: set[tuple[int, ...]] = set()
         self._written: dict[Role, NDArray[Any]] = {}
         self._clean = np.zeros(0, np.uint8)
+        self._free = 0
         when_moved(image, self._follow)
 
     def get(self, role: Role) -> Labels | None:
@@ -107,6 +108,12 @@ class ResultLayers:
         layer = self._put("segments", picture, place, len(table))
         layer.features = _features(table)
         return layer
+
+    def describe_segments(self, table: pd.DataFrame) -> None:
+        """Give the segments on show other features: of another text, say."""
+        layer, features = self.get("segments"), _features(table)
+        if layer is not None and len(layer.features) == len(features) and not layer.features.equals(features):
+            layer.features = features
 
     def draw_segments(self, picture: NDArray[np.uint32], place: Place) -> None:
         """Show others of the segments; a layer that was removed is not brought back by it."""
@@ -152,7 +159,9 @@ class ResultLayers:
         if before is None:
             layer.contour = contour
         self._paint(layer, "matches", painted)
-        layer.selected_label = free
+        if layer.selected_label == self._free or not self._free:  # else a person has picked one
+            layer.selected_label = free
+        self._free = free
         return layer
 
     def add_preview(self, picture: NDArray[np.uint32], place: Place) -> Labels:

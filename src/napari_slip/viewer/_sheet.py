@@ -6,18 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image
 from psygnal import Signal
 
 from napari_slip.objects import draw_objects
 from napari_slip.session import red_green_blue
 from napari_slip.viewer._drawing import Drawing
-from napari_slip.viewer._layers import ResultLayers
+from napari_slip.viewer._layers import OURS, ROLES, ResultLayers
 from napari_slip.viewer._regions import in_sight
 from napari_slip.viewer._workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import napari
-    from napari.layers import Image, Labels
+    from napari.layers import Labels, Layer
     from numpy.typing import NDArray
 
     from napari_slip.objects import Object
@@ -110,6 +113,19 @@ class Sheet:
             scored=work.match is not None or work.like is not None,
             contour=self.contour,
         )
+
+    def describe(self) -> None:
+        """Tell napari of each segment what is known of it by now."""
+        if self.workspace.match is not None and self.alive:
+            self.layers.describe_segments(self.workspace.match.table())
+
+    def show_alone(self, others: Iterable[Layer]) -> None:
+        """Hide the other images and their layers, but for some, and see this one whole."""
+        own = (self.image, *others, *map(self.layers.get, ROLES))
+        for layer in self.viewer.layers:
+            if isinstance(layer, Image) or OURS in layer.metadata:
+                layer.visible = any(layer is mine for mine in own)
+        self.viewer.reset_view(layers=[self.image])
 
     def turn_to_volume(self) -> None:
         """Show the Objects of all planes in their colours: the viewer draws the whole stack."""
