@@ -122,6 +122,42 @@ def test_what_a_person_does_meanwhile_goes_first_and_the_run_goes_on_after_it(
     assert drawn(stack) == set(range(6))
 
 
+def choose_red_and_green(viewer, engine):
+    """A dock over the channels of the series as layers, red in front and green together with it."""
+    viewer.add_image(series(), channel_axis=3, name=["r", "g", "b"])
+    viewer.dims.set_point(0, 2)
+    dock = SlipDock(viewer, engine)
+    dock.images.choose(viewer.layers["r"])
+    for action in dock.source._menu.actions():
+        action.setChecked(action.text() == "g")
+    dock.stack.scope.setCurrentIndex(2)
+    return dock
+
+
+def test_all_planes_are_looked_at_with_the_layers_of_the_first(viewer, engine, qtbot):
+    dock = choose_red_and_green(viewer, engine)
+    engine.sam.gate.clear()
+    begin(dock, "green", engine, qtbot)
+    sheet = dock.desk.sheet
+    dock.images.choose(viewer.layers["b"])
+    engine.sam.gate.set()
+    qtbot.waitUntil(lambda: len(dock.desk.scan.found(sheet).done) == 6, timeout=20_000)
+    for (t,), outcome in sheet.workspace.outcomes.items():
+        assert outcome.looked.segments.labels()[20 + 2 * t, 60]
+    dock.dispose()
+
+
+def test_a_layer_that_is_gone_when_the_rest_of_the_stack_begins_is_told(viewer, engine, qtbot, told):
+    dock = choose_red_and_green(viewer, engine)
+    engine.sam.gate.clear()
+    begin(dock, "green", engine, qtbot)
+    viewer.layers.remove("g")
+    engine.sam.gate.set()
+    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    assert "is gone: choose the layers and run again" in told[0]
+    dock.dispose()
+
+
 def test_a_class_that_is_removed_while_the_stack_is_looked_at_stays_away(stack, engine, qtbot, monkeypatch):
     halt(engine, monkeypatch, after=3)
     stack.stack.scope.setCurrentIndex(2)

@@ -140,12 +140,11 @@ class Scan(QObject):
 
     def _begin(self, sheet: Sheet, request: Request) -> None:
         done, token = self.found(sheet).done, asked(request)
-        layers, source = self._desk.viewer.layers, self._desk.source
-        others = [layer for layer in source.others if layer in layers]
-        adopted = source.labels if request.snapshot.labels is not None else None
-        snapshot = request.snapshot.of_stack([sheet.image, *others], adopted)
+        # the layers of the first plane; others may have been chosen meanwhile
+        snapshot = request.snapshot.of_stack(self._desk.viewer.layers)
+        adopted = snapshot.stack_labels is not None
         whole = replace(request, snapshot=snapshot)
-        todo = [i for i in self.planes(sheet.place) if adopted is not None or done.get(i) != token]
+        todo = [i for i in self.planes(sheet.place) if adopted or done.get(i) != token]
         if not todo:
             return
         came, engine, runner = self._came, self._desk.engine, self._desk.runner
@@ -158,7 +157,7 @@ class Scan(QObject):
                 progress("planes", at, len(todo))
                 here = replace(whole, snapshot=snapshot.at(index))
                 # what each plane is asked with labels of its own is known only here
-                if adopted is not None and done.get(index) == asked(here):
+                if adopted and done.get(index) == asked(here):
                     continue
                 looked += 1
                 try:
@@ -269,7 +268,8 @@ class Scan(QObject):
         if state == "idle" and self._paused is not None:
             (sheet, request), self._paused = self._paused, None
             if sheet.alive and sheet is self._desk.sheet:
-                self._begin(sheet, request)
+                with telling(self._desk):
+                    self._begin(sheet, request)
 
     def _stop(self) -> None:
         self._land()

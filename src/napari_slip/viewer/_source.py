@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import ref
 
 import numpy as np
 from napari.utils.transforms import Affine
@@ -17,10 +18,10 @@ from napari_slip.stacks import plane_key
 from napari_slip.viewer._regions import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import napari
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
 
 
@@ -132,6 +133,8 @@ class Snapshot:
         Another program's segments, in place of SAM's.
     stack_labels : array, optional
         Those of all planes, for a run over a stack.
+    layers : tuple of weak references
+        To the layers behind the data, and to the one behind the labels if there is one.
     """
 
     data: tuple[Any, ...]
@@ -141,6 +144,7 @@ class Snapshot:
     clip_sees: int | None = None
     labels: NDArray[Any] | None = None
     stack_labels: Any = None
+    layers: tuple[ref[Image | Labels], ...] = field(default=(), repr=False)
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -160,11 +164,23 @@ class Snapshot:
         """Whether some of the pixels have yet to be read."""
         return not all(isinstance(array, _Plane | _Memory) for array in self.data)
 
-    def of_stack(self, layers: Sequence[Image], labels: Labels | None = None) -> Snapshot:
-        """Return what reads any plane of these layers; those in memory are copied when their turn comes."""
-        kept = (layer_data(layer) for layer in layers)
-        data = tuple(_Memory(data) if isinstance(data, np.ndarray) else data for data in kept)
-        return replace(self, data=data, stack_labels=None if labels is None else layer_data(labels))
+    def of_stack(self, there: Collection[Layer]) -> Snapshot:
+        """Return what reads any plane of the same layers; those in memory are copied when their turn comes.
+
+        Raises
+        ------
+        InputError
+            If one of them is not `there` any more.
+        """
+        layers = [layer() for layer in self.layers]
+        if any(layer is None or layer not in there for layer in layers):
+            raise InputError(
+                "A layer that the first plane was looked at with is gone: choose the layers and run again."
+            )
+        found = [layer_data(layer) for layer in layers]
+        labels = found.pop() if self.labels is not None else None
+        data = tuple(_Memory(data) if isinstance(data, np.ndarray) else data for data in found)
+        return replace(self, data=data, stack_labels=labels)
 
     def at(self, index: tuple[int, ...]) -> Snapshot:
         """Return what reads one plane of the stack."""
@@ -299,6 +315,7 @@ def take(
         region=region or Region(),
         clip_sees=clip_sees,
         labels=None if labels is None else labels_on(labels, place),
+        layers=tuple(map(ref, layers if labels is None else (*layers, labels))),
     )
 
 
