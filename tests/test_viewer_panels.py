@@ -223,6 +223,20 @@ def test_a_word_that_the_model_never_saw_is_named(dock, qtbot):
     assert "Nothing reaches 0.99 for 'zebra'" in said and "segment " in said
 
 
+def test_what_is_typed_into_a_class_stays_when_a_run_lands(asked, qtbot):
+    table = asked.classes.table
+    table.editItem(table.item(0, 1))
+    editor = table.findChild(QLineEdit)
+    editor.setText("red, crimson")
+    work_of(asked).session.accept(list(work_of(asked).session.objects))  # as anything else that changes it
+    assert table.item(0, 2).text() == "1" and editor is table.findChild(QLineEdit)
+    table.itemDelegate().commitData.emit(editor)  # as Return does
+    table.itemDelegate().closeEditor.emit(editor)
+    qtbot.waitUntil(lambda: asked.desk.runner.state == "idle")
+    assert asked.desk.classes["red"].phrases == ("red", "crimson")
+    assert table.item(0, 1).text() == "red, crimson"
+
+
 def test_classes_are_renamed_reordered_and_ticked_without_losing_objects(asked, qtbot):
     ask(asked, "green", qtbot)
     asked.desk.decisions.accept([row_at(asked, 20, 60)])

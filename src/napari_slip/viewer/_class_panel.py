@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slip.session import ClassList
-from napari_slip.viewer._qt import present, tool_button
+from napari_slip.viewer._qt import present, timer, tool_button
 
 if TYPE_CHECKING:
     from napari_slip.session import SlipClass
@@ -59,8 +59,15 @@ class ClassPanel(QWidget):
         self.table.itemChanged.connect(self._edited)
         self.table.currentCellChanged.connect(self._picked)
         self.negatives.editingFinished.connect(self._negatives_edited)
-        desk.classes_changed.connect(self.refresh)
+        self._typed = timer(self, 0, self._follow)
+        present(self.table.itemDelegate()).closeEditor.connect(self._typed.start)
+        desk.classes_changed.connect(self._follow)
         self.refresh()
+
+    def _follow(self) -> None:
+        """Show what has changed, unless that would take away what is being typed."""
+        if self.table.state() != QAbstractItemView.State.EditingState:
+            self.refresh()
 
     def refresh(self) -> None:
         """Show the classes of the session, or those that the next one begins with."""
