@@ -137,6 +137,18 @@ def test_pictures_that_differ_beside_a_black_margin_have_sessions_of_their_own(v
     assert len(keys) == 2
 
 
+def test_closing_one_of_two_docks_leaves_the_other_its_keys(dock, engine, qtbot):
+    ask(dock, "red", qtbot)
+    layer = ours(dock)[1]
+    bound = set(layer.keymap)
+    other = SlipDock(dock.viewer, engine)
+    ask(other, "green", qtbot)
+    other.dispose()
+    assert bound and set(layer.keymap) == bound
+    dock.dispose()
+    assert not layer.keymap
+
+
 def test_a_dock_that_is_opened_again_finds_everything(dock, engine, qtbot):
     ask(dock, "red", qtbot)
     matches = ours(dock)[1]

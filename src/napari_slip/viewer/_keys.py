@@ -77,6 +77,9 @@ TYPING = (("", "Return", "look for the text"), ("", "Up, Down", "earlier texts")
 GROUPS: dict[Where, str] = {"layer": "on_layers", "dock": "in_dock"}
 """What the settings call them."""
 
+# Of all docks, since two of them may bind the layers of one image.
+_open: WeakSet[Keys] = WeakSet()
+
 
 class Keys(QObject):
     """The keys as a person has set them.
@@ -97,11 +100,13 @@ class Keys(QObject):
         self._settings = _settings()
         self._bound: dict[KeyBinding, _Call] = {}
         self._read()
+        _open.add(self)
         for group in self._settings.values():
             group.events.connect(self._set_anew)
 
     def dispose(self) -> None:
         """Let go of layers and settings."""
+        _open.discard(self)
         for layer in list(self._layers):
             self.unbind(layer)
         for group in self._settings.values():
@@ -122,6 +127,9 @@ class Keys(QObject):
         self._layers.discard(layer)
         for binding in self._bound:
             layer.bind_key(binding, None, overwrite=True)
+        for other in _open:
+            if layer in other._layers:  # of another dock over the same image
+                other.bind(layer)
 
     def in_words(self) -> list[tuple[str, str, str]]:
         """Return the table that stands in the dock: key on our layers, key in the dock, what it does."""
