@@ -223,6 +223,19 @@ def test_a_word_that_the_model_never_saw_is_named(dock, qtbot):
     assert "Nothing reaches 0.99 for 'zebra'" in said and "segment " in said
 
 
+def test_a_rename_is_undone_and_redone_as_a_whole(asked, qtbot):
+    desk = asked.desk
+    desk.class_changes.rename("red", "rouge")
+    for step, name in ((desk.decisions.undo, "red"), (desk.decisions.redo, "rouge")):
+        step()
+        qtbot.waitUntil(lambda: desk.runner.state == "idle")
+        assert (desk.ticked, desk.active, work_of(asked).match.names) == ({name}, name, (name,))
+        assert [c.name for c in desk.classes] == [name]
+    desk.decisions.accept([row_at(asked, 20, 20)])
+    (thing,) = work_of(asked).session.objects.values()
+    assert (thing.class_name, thing.status) == ("rouge", "accepted")
+
+
 def test_what_is_typed_into_a_class_stays_when_a_run_lands(asked, qtbot):
     table = asked.classes.table
     table.editItem(table.item(0, 1))

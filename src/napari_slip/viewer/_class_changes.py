@@ -62,8 +62,12 @@ class ClassChanges:
             desk.sheet.absorb()
             work = desk.sheet.workspace
             done = self._tell(lambda: work.rename_class(name, new_name))
-        if not done:
-            return
+        if done:
+            self.follow(name, new_name)
+
+    def follow(self, name: str, new_name: str) -> None:
+        """Let the tick and the place in front go along with a class that has another name."""
+        desk = self._desk
         if name in desk.ticked:
             desk.ticked = desk.ticked - {name} | {new_name}
         desk.active = new_name if desk.active == name else desk.active

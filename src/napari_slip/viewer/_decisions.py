@@ -139,8 +139,12 @@ class Decisions:
 
     def undo(self) -> None:
         """Take the last decision or stroke back; what is open again is predicted again."""
-        self.decide(lambda work: work.travel(work.session.undo))
+        self.decide(lambda work: self._travel(work, work.session.undo))
 
     def redo(self) -> None:
         """Bring back what was undone."""
-        self.decide(lambda work: work.travel(work.session.redo))
+        self.decide(lambda work: self._travel(work, work.session.redo))
+
+    def _travel(self, work: Workspace, step: Callable[[], bool]) -> None:
+        if (renamed := work.travel(step)) is not None:
+            self._desk.class_changes.follow(*renamed)

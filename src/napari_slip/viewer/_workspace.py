@@ -151,8 +151,11 @@ class Workspace:
     def rename_class(self, name: str, new_name: str) -> None:
         """Rename a class, with its Objects and with what was found of it on every plane."""
         self.session.rename_class(name, new_name)
+        self._rename_found(name, new_name.strip())
+
+    def _rename_found(self, name: str, new_name: str) -> None:
         for plane, outcome in self._outcomes.items():
-            self._outcomes[plane] = _renamed(outcome, name, new_name.strip())
+            self._outcomes[plane] = _renamed(outcome, name, new_name)
         if self._match is not None and self.outcome is not None:
             self._match = self.outcome.match
             self._select()
@@ -170,10 +173,23 @@ class Workspace:
         if self._match is not None:
             self.session.predict(self._match, self.plane, new=())
 
-    def travel(self, step: Callable[[], bool]) -> None:
-        """Undo or redo; what is open afterwards is predicted."""
-        if step():
-            self.settle()
+    def travel(self, step: Callable[[], bool]) -> tuple[str, str] | None:
+        """Undo or redo; what is open afterwards is predicted.
+
+        Returns
+        -------
+        (str, str), optional
+            What a class was called before and is called now, if that is what the step was about.
+        """
+        before = {c.name for c in self.session.classes}
+        if not step():
+            return None
+        after = {c.name for c in self.session.classes}
+        renamed = (*(before - after), *(after - before)) if len(before) == len(after) else ()
+        if len(renamed) == 2:
+            self._rename_found(*renamed)
+        self.settle()
+        return renamed if len(renamed) == 2 else None
 
     def bright(self) -> NDArray[np.intp]:
         """Rows that stand out, the best first: like the chosen one, or accepted by the class in front."""
