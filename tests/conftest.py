@@ -33,6 +33,19 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def single_precision(private_folders: None) -> Iterator[None]:
+    """Compute alike on every machine: where bfloat16 is faster it would be used, in commands of tests too."""
+    import torch
+
+    from napari_slip.models import precision
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "_seconds", lambda device, dtype: 1.0)
+        assert not precision.bfloat16_pays(torch.device("cpu"))  # which is kept in the cache
+        yield
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Return the folder with the real pictures (bbbc038, emoji); without one, the test is skipped."""
