@@ -158,6 +158,19 @@ def test_a_layer_that_is_gone_when_the_rest_of_the_stack_begins_is_told(viewer, 
     dock.dispose()
 
 
+def test_a_thing_is_seen_in_a_volume_though_it_was_rejected_on_one_plane(stack, qtbot):
+    stack.stack.scope.setCurrentIndex(2)
+    ask(stack, "green", qtbot)
+    idle(stack, qtbot)
+    session = stack.desk.sheet.workspace.session
+    session.link([list(session.objects)])
+    session.reject([max(session.objects)])
+    matches(stack).contour = 0  # which napari does not draw in a volume
+    stack.viewer.dims.ndisplay = 3
+    label = next(iter(session.objects.values())).label
+    assert matches(stack).get_color(label)[3] > 0
+
+
 def test_a_class_that_is_removed_while_the_stack_is_looked_at_stays_away(stack, engine, qtbot, monkeypatch):
     halt(engine, monkeypatch, after=3)
     stack.stack.scope.setCurrentIndex(2)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from napari_slip.viewer._layers import Role
     from napari_slip.viewer._source import Place
 
-STRENGTH = {"predicted": 0.6, "accepted": 1.0, "corrected": 1.0, "rejected": 0.0}
-"""Opacity of an Object by its status."""
+STRENGTH = {"predicted": 0.6, "accepted": 1.0, "corrected": 1.0}
+"""Opacity of an Object by its status; what was rejected is not drawn."""
 
 
 class Sheet:
@@ -167,7 +167,9 @@ class Sheet:
         self._drawn = by_plane
         by_class = {c.name: rgb(c.colour) for c in session.classes}
         seen = session.objects.values() if self.viewer.dims.ndisplay == 3 else here
-        colours = {o.label: (*by_class[o.class_name], STRENGTH[o.status]) for o in seen}
+        colours = {
+            o.label: (*by_class[o.class_name], STRENGTH[o.status]) for o in seen if o.status in STRENGTH
+        }
         free = 1 + max(session.objects, default=0)
         layer = self.layers.show_matches(session.picture(plane), self.place, colours, free, others)
         self.drawn.emit(layer)
