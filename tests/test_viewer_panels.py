@@ -197,6 +197,13 @@ def test_the_brush_stays_with_the_object_that_was_picked(asked, qtbot):
     assert matches.selected_label == 40
 
 
+def test_the_brush_of_a_layer_that_was_removed_begins_with_a_free_number(asked, qtbot):
+    asked.desk.decisions.accept_predictions()
+    asked.viewer.layers.remove(ours(asked)[1])
+    ask(asked, "green", qtbot)
+    assert ours(asked)[1].selected_label not in work_of(asked).session.objects
+
+
 def test_the_segments_features_are_those_of_the_last_text(asked, qtbot):
     ask(asked, "green", qtbot)
     segments = ours(asked)[0]

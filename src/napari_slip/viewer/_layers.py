@@ -159,7 +159,7 @@ class ResultLayers:
         if before is None:
             layer.contour = contour
         self._paint(layer, "matches", painted)
-        if layer.selected_label == self._free or not self._free:  # else a person has picked one
+        if before is None or not self._free or layer.selected_label == self._free:  # else a person's choice
             layer.selected_label = free
         self._free = free
         return layer
