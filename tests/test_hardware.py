@@ -228,9 +228,9 @@ def measured(monkeypatch, tmp_path):
 
 def again():
     """Ask as a process that has just started does."""
-    precision.bfloat16_pays.cache_clear()
+    precision._faster.cache_clear()
     pays = precision.bfloat16_pays(torch.device("cpu"))
-    precision.bfloat16_pays.cache_clear()
+    precision._faster.cache_clear()
     return pays
 
 
@@ -260,7 +260,7 @@ def test_mini_is_the_same_on_every_machine(measured):
     pictures = np.random.default_rng(0).integers(
         0, 255, (2, clip.card.image_size, clip.card.image_size, 3), dtype=np.uint8
     )
-    precision.bfloat16_pays.cache_clear()
+    precision._faster.cache_clear()
     halved = clip.encode_images(pictures)
     measured[0][torch.bfloat16] = 9.0
     assert again() in (True, False)

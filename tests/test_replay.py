@@ -8,6 +8,8 @@ import pytest
 import torch
 from _commands import commands, mini, one_sentence, save_coins
 
+from napari_slip.models import precision
+
 
 @pytest.fixture
 def call(monkeypatch, tmp_path_factory):
@@ -40,6 +42,27 @@ def test_replay_makes_the_same_files_again(call, story, tmp_path):
     assert [again[key] for key in ("models", "settings", "versions")] == [
         before[key] for key in ("models", "settings", "versions")
     ]
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_replay_computes_in_the_precision_of_then(call, picture, tmp_path, half):
+    device = torch.device("cpu")
+    with precision.settled(device, half):
+        assert call("segment", picture, "-p", "coin", "--out", tmp_path / "out").exit_code == 0
+    story = tmp_path / "out" / "provenance.json"
+    assert json.loads(story.read_text())["models"]["bfloat16"] is half
+    with precision.settled(device, not half):  # another machine, or a busy moment
+        assert call("replay", story, "--out", tmp_path / "again").exit_code == 0
+        assert precision.bfloat16_pays(device) is not half  # from now on as before
+    name = "coins.segments.tif"
+    assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_replay_of_a_run_that_tells_no_precision_takes_the_faster_one(call, story, tmp_path):
+    told = json.loads(story.read_text())
+    del told["models"]["bfloat16"]
+    story.write_text(json.dumps(told))
+    assert call("replay", story, "--out", tmp_path / "again").exit_code == 0
 
 
 def test_replay_lies_beside_the_story_unless_told_otherwise(call, story):

@@ -68,17 +68,20 @@ class ModelRecipe:
         """Say what was loaded, for a provenance file."""
         from napari_slip.io import ModelRecord
         from napari_slip.models.devices import resolve_device
+        from napari_slip.models.precision import bfloat16_pays
 
         alone = self.sam is None and self.clip is None
+        device = resolve_device(self.device)
         return ModelRecord(
             name=self.name or ("mini" if alone else None),
             sam=whole_path(self.sam),
             clip=whole_path(self.clip),
-            device=str(resolve_device(self.device)),
+            device=str(device),
             sam_hash=slip.segmenter.hash,
             clip_hash=slip.encoder.card.hash,
             head=self.head,
             head_hash=self.head_hash,
+            bfloat16=bfloat16_pays(device),
         )
 
     def _head(self) -> Head | None:

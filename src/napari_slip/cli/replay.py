@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,8 @@ from napari_slip.cli._sentences import SOME_FAILED, fail, say, sentences
 from napari_slip.wording import counted
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from napari_slip.batch import Job
     from napari_slip.io import ImageRecord, ModelRecord, Provenance
 
@@ -57,11 +60,12 @@ def replay(
     plan = _plan(story, provenance.parent)
     run = Run(jobs=plan.jobs, out=out or provenance.parent / "replay")
     if plan.jobs:
-        run.go(
-            recipe,
-            lambda _: story.settings,
-            check=lambda now: _check_models(then, now, story.created),
-        )
+        with _as_precise(then, recipe.device):
+            run.go(
+                recipe,
+                lambda _: story.settings,
+                check=lambda now: _check_models(then, now, story.created),
+            )
     # fewer outcomes than plans if the run was stopped
     pairs = [pair for pair in zip(plan.records, run.outcomes, strict=False) if pair[1].record.error is None]
     different = [then for then, now in pairs if now.record.pixels != then.pixels]
@@ -142,6 +146,14 @@ def _find(record: ImageRecord, folder: Path, created: str) -> tuple[Path, str]:
     if not same:
         return there[0], f"{there[0]} has changed since {created}, so it was left out: segment it anew."
     return same[0], ""
+
+
+def _as_precise(then: ModelRecord, device: str) -> AbstractContextManager[None]:
+    """Compute in the precision of then, whichever is faster here."""
+    from napari_slip.models.devices import resolve_device
+    from napari_slip.models.precision import settled
+
+    return nullcontext() if then.bfloat16 is None else settled(resolve_device(device), then.bfloat16)
 
 
 def _check_models(then: ModelRecord, now: ModelRecord, created: str) -> None:

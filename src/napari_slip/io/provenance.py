@@ -78,6 +78,9 @@ class ModelRecord:
         ``sha256:...`` of their weights.
     head, head_hash : str
         The whole path of what was taught, if it was used, and ``sha256:...`` of the file.
+    bfloat16 : bool, optional
+        Whether image encoders could run in half precision, which changes pixels a little; None where an
+        earlier version did not tell.
     """
 
     name: str | None
@@ -88,6 +91,7 @@ class ModelRecord:
     clip_hash: str
     head: str | None = None
     head_hash: str = ""
+    bfloat16: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

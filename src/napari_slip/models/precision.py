@@ -19,19 +19,38 @@ import torch
 from napari_slip.atomic import replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PAYS = 1.3
 """Gain from which on bfloat16 is used."""
 
 
-@lru_cache
-def bfloat16_pays(device: torch.device) -> bool:
-    """Tell whether matrices of a transformer's size are multiplied faster in bfloat16 on a device.
+_settled: dict[str, bool] = {}  # by type of device
 
-    Processors without instructions for it take several times as long, those with them a third of the time.
-    It is measured once and kept in the user's cache folder, so that a busy moment does not change the masks
-    of the next start.
+
+@contextlib.contextmanager
+def settled(device: torch.device, bfloat16: bool) -> Iterator[None]:
+    """Within the block, use bfloat16 on a device or do not, whichever is faster.
+
+    An earlier run is repeated to the same pixels only in the precision of that run.
+
+    Parameters
+    ----------
+    device : torch.device
+    bfloat16 : bool
+    """
+    before = dict(_settled)
+    _settled[device.type] = bfloat16
+    try:
+        yield
+    finally:
+        _settled.clear()
+        _settled.update(before)
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Tell whether to use bfloat16 on a device: if it is faster there, unless it is `settled` otherwise.
 
     Parameters
     ----------
@@ -40,6 +59,17 @@ def bfloat16_pays(device: torch.device) -> bool:
     Returns
     -------
     bool
+    """
+    return _settled[device.type] if device.type in _settled else _faster(device)
+
+
+@lru_cache
+def _faster(device: torch.device) -> bool:
+    """Tell whether matrices of a transformer's size are multiplied faster in bfloat16 on a device.
+
+    Processors without instructions for it take several times as long, those with them a third of the time.
+    It is measured once and kept in the user's cache folder, so that a busy moment does not change the masks
+    of the next start.
     """
     if device.type == "mps" or (
         device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False)

@@ -63,9 +63,11 @@ def _bound_to_the_window(outcome: Outcome) -> str:
 
 def _told(outcome: Outcome, match: Match, filters: FilterSettings, path: Path, folder: Path) -> Provenance:
     from napari_slip.models.devices import resolve_device
+    from napari_slip.models.precision import bfloat16_pays
 
     request, slip = outcome.request, outcome.slip
     model = request.model
+    device = resolve_device(model.device)
     pixels = {"segments": pixel_hash(match.segments.labels()), "matches": pixel_hash(match.labels())}
     image = ImageRecord(
         path=str(path),
@@ -82,9 +84,10 @@ def _told(outcome: Outcome, match: Match, filters: FilterSettings, path: Path, f
             name=model.preset or None,
             sam=model.sam or None,
             clip=model.clip or None,
-            device=str(resolve_device(model.device)),
+            device=str(device),
             sam_hash=slip.segmenter.hash,
             clip_hash=slip.encoder.card.hash,
+            bfloat16=bfloat16_pays(device),
         ),
         settings=RunSettings(
             contrast=request.snapshot.contrasts[0],
