@@ -126,3 +126,17 @@ print("worked")
     environment = {**os.environ, "HF_HOME": str(tmp_path / "hub")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.stdout.strip() == "worked", done.stderr
+
+
+def test_a_folder_of_models_that_cannot_be_made_is_named(call, tmp_path):
+    (tmp_path / "models").write_text("a file where the folder should be")
+    done = call("models", "add", "ours", "owner/clip", "--kind", "clip")
+    assert done.exit_code == 2
+    assert str(tmp_path / "models") in one_sentence(done.stderr)
+    assert "check that it is there" in done.stderr
+
+
+def test_a_folder_is_no_pack(call, tmp_path):
+    done = call("models", "import", tmp_path)
+    assert done.exit_code == 2
+    assert str(tmp_path) in one_sentence(done.stderr)

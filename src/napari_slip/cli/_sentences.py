@@ -30,7 +30,11 @@ def fail(sentence: str, code: int = USAGE) -> NoReturn:
 
 
 def sentences(command: Callable[P, None]) -> Callable[P, None]:
-    """Decorate a command so that what the user can mend, and Ctrl-C, end it in a sentence."""
+    """Decorate a command so that what the user can mend, and Ctrl-C, end it in a sentence.
+
+    Most files are asked about where they are used; what is left are folders that may not be written, full
+    disks and the like.
+    """
 
     @functools.wraps(command)
     def spoken(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -38,6 +42,13 @@ def sentences(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except SlipError as error:
             fail(str(error))
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fail(
+                f"{error.filename} could not be read or written ({error.strerror}): check that it is there, "
+                "that you may use it, and that the disk is not full."
+            )
         except KeyboardInterrupt:
             fail("Stopped before it was done.", STOPPED)
 
