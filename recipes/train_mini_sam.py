@@ -18,7 +18,7 @@ from torch import distributed, multiprocessing
 
 from napari_slip.training.mini.sam_check import check
 from napari_slip.training.mini.sam_data import Picture, kind_of, load_bbbc038, validation_stems
-from napari_slip.training.mini.sam_export import export, restore
+from napari_slip.training.mini.sam_export import export, take_up
 from napari_slip.training.mini.sam_loop import Trainer, train
 from napari_slip.training.mini.sam_pools import COUNTS, SHARES, SIZES, write_pool
 from napari_slip.training.mini.sam_sources import Pool, microscopy, scenes
@@ -82,7 +82,7 @@ def run(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         trainer.load(state)
         print(f"process {rank} resumed at step {trainer.steps}, after {trainer.seconds / 60:.0f} minutes")
     elif arguments.start:
-        trainer.model.load_state_dict(restore(arguments.start).state_dict())
+        take_up(trainer.model, arguments.start)
         trainer.average.load_state_dict(trainer.model.state_dict())
     sources = [microscopy(arguments.data / "bbbc038", 1 - sum(SHARES.values()))]
     sources += [scenes(arguments.out / name, share, SIZES[name]) for name, share in SHARES.items()]

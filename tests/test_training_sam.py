@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.io import imread
 
 from napari_slip.errors import InputError
-from napari_slip.models.mini.sam import CONFIG
+from napari_slip.models.mini.sam import CONFIG, build_mini_sam
 from napari_slip.training.mini.sam_augment import random_light, random_view
 from napari_slip.training.mini.sam_check import frames, iou_with_labels, keep_best
 from napari_slip.training.mini.sam_data import (
@@ -21,7 +21,7 @@ from napari_slip.training.mini.sam_data import (
     stretch_contrast,
     validation_stems,
 )
-from napari_slip.training.mini.sam_export import export, restore
+from napari_slip.training.mini.sam_export import export, restore, take_up
 from napari_slip.training.mini.sam_loop import Trainer, train
 from napari_slip.training.mini.sam_loss import Question, mask_losses, true_iou, window_targets
 from napari_slip.training.mini.sam_pools import drawer, is_held_out
@@ -266,3 +266,24 @@ def test_held_out_emoji_are_in_no_training_pool(data: Path) -> None:
         seen |= {sprite.name for sprite in draw(np.random.default_rng(seed)).sprites}
     assert seen
     assert not seen & (kept - {name for i, name in enumerate(names) if not is_held_out(i)})
+
+
+def test_training_goes_on_from_weights_with_fewer_blocks(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    shallow = build_mini_sam(SMALL)
+    export(shallow, SMALL, tmp_path / "sam.safetensors")
+    deep = build_mini_sam(SMALL | {"depths": [1, 2, 3, 1]})
+    picture = torch.rand(1, 3, 128, 128)
+    with torch.no_grad():
+        before = deep.image_encoder(picture)
+        take_up(deep, tmp_path / "sam.safetensors")
+        expected = restore(tmp_path / "sam.safetensors").image_encoder(picture)
+        assert not torch.allclose(before, expected, atol=1e-3)
+        torch.testing.assert_close(deep.image_encoder(picture), expected)
+
+
+@pytest.mark.parametrize("change", [{"widths": [8, 8, 16, 24]}, {"decoder_mlp": 64}, {"decoder_depth": 1}])
+def test_training_does_not_go_on_from_weights_of_another_width(tmp_path: Path, change) -> None:
+    export(build_mini_sam(SMALL | change), SMALL | change, tmp_path / "sam.safetensors")
+    with pytest.raises(InputError, match="weights of another shape"):
+        take_up(build_mini_sam(SMALL), tmp_path / "sam.safetensors")

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from napari_slip.atomic import replacing
+from napari_slip.errors import InputError
 from napari_slip.models.mini.sam import build_mini_sam
 
 if TYPE_CHECKING:
@@ -45,3 +46,31 @@ def restore(path: Path) -> MiniSam:
     model.load_state_dict(state)
     model.eval()
     return model
+
+
+def take_up(model: MiniSam, path: Path) -> None:
+    """Let a model go on from shipped weights, also where its encoder has more blocks than they have.
+
+    Such blocks begin as the identity, so that the model does at first what the shipped one does.
+
+    Parameters
+    ----------
+    model : MiniSam
+        As `build_mini_sam` made it.
+    path : path
+        What `export` wrote.
+
+    Raises
+    ------
+    InputError
+        If the weights differ from the model in more than that.
+    """
+    ours, theirs = model.state_dict(), restore(path).state_dict()
+    alike = all(key in ours and ours[key].shape == value.shape for key, value in theirs.items())
+    more = [key for key in ours if key not in theirs]
+    if not alike or any(not key.startswith("image_encoder.stages.") for key in more):
+        raise InputError(
+            f"{path} holds weights of another shape: expected those of a mini SAM as wide as this one, "
+            "with as many blocks or fewer."
+        )
+    model.load_state_dict(theirs, strict=False)
