@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import dask.array as da
 import numpy as np
 import pytest
 from _fake_engine import ask, blobs, ours, press
-from napari.layers import Image
 from qtpy.QtCore import Qt
 
 from napari_slip.objects import Object
 from napari_slip.session import Edit
 from napari_slip.settings import FilterSettings
-from napari_slip.viewer import SlipDock, _sessions
-from napari_slip.viewer._source import locate
+from napari_slip.viewer import SlipDock
 
 pytest_plugins = ["_dock_fixtures"]
 
@@ -198,16 +195,6 @@ def test_the_channel_axis_is_remembered_for_each_image(viewer, engine, qtbot):
     assert dock.source.axis.currentData() == 0
     assert session_of(dock) is before and before.objects
     dock.dispose()
-
-
-def test_channels_of_one_lazy_file_have_sessions_of_their_own(viewer):
-    lazy = da.from_array(blobs()[..., 0], chunks=(48, 64))
-    keys = set()
-    for name in ("DAPI", "GFP"):
-        layer = viewer.add_layer(Image(lazy, name=name))
-        layer._set_source(layer.source.model_copy(update={"path": "/data/cells.zarr"}))
-        keys.add(_sessions.session_key(layer, locate(viewer, layer)))
-    assert len(keys) == 2
 
 
 def test_a_filter_stays_what_it_was_set_to_where_the_slider_does_not_reach(dock, qtbot):

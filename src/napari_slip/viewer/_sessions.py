@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import math
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,22 +24,29 @@ if TYPE_CHECKING:
     from napari_slip.session import ClassList
     from napari_slip.viewer._source import Place
 
-SAMPLE = 4096
-"""Pixels of an array in memory that tell it from others."""
+LOOKED_AT = 2**24
+"""Bytes of a picture that tell it from others; all of a smaller one."""
+
+SIDE = 2048
+"""Pixels along each side of what is looked at of a lazy picture."""
 
 # Two docks that work on one picture work on one session, and on one file.
 _open: WeakValueDictionary[str, Autosave] = WeakValueDictionary()
 
 
 def session_key(layer: Image, place: Place) -> str:
-    """Tell pictures apart, cheaply and in the same way after a restart."""
+    """Tell pictures apart by their pixels: alike after a restart, and whatever the layer is called."""
     data = layer_data(layer)
     sums = hashlib.blake2b(digest_size=12)
     sums.update(repr((tuple(data.shape), str(data.dtype), place.axes, place.channel_axis)).encode())
-    if isinstance(data, np.ndarray):
-        sums.update(_sample(data).tobytes())
-    else:  # to look into a lazy array may take its time; the channels of one file have names of their own
-        sums.update(repr((layer.source.path, layer.name)).encode())
+    if not isinstance(data, np.ndarray):
+        path = layer.source.path
+        sums.update(str(path and Path(path).resolve()).encode())
+        # what cannot be read is told apart by its file, and says so itself when it is looked at
+        data = np.empty(0)
+        with contextlib.suppress(Exception):
+            data = _middle(layer)
+    sums.update(_rows(data, 2 if layer.rgb else 1).tobytes())
     return sums.hexdigest()
 
 
@@ -116,10 +125,19 @@ def _damaged(path: Path) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _sample(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    flat = (
-        data.reshape(-1)
-        if data.flags.c_contiguous
-        else data[tuple(slice(None, None, max(1, n // 64)) for n in data.shape)].ravel()
-    )
-    return flat[:: flat.size // SAMPLE | 1]  # an odd step, which does not stay in one column
+def _rows(data: np.ndarray[Any, Any], axes: int) -> np.ndarray[Any, Any]:
+    """Return a small array as it is, and of a larger one rows from everywhere, of so many axes each."""
+    if data.nbytes <= LOOKED_AT:
+        return data
+    row = math.prod(data.shape[-axes:]) * data.itemsize
+    where = np.linspace(0, data.nbytes // row - 1, max(1, LOOKED_AT // row)).astype(int)
+    return data[np.unravel_index(where, data.shape[:-axes])]
+
+
+def _middle(layer: Image) -> np.ndarray[Any, Any]:
+    """Read the middle of a lazy picture's middle plane, as coarse as it comes."""
+    data = layer.data[-1] if layer.multiscale else layer.data
+    steps = len(data.shape) - (3 if layer.rgb else 2)
+    where = [slice(n // 2, n // 2 + 1) for n in data.shape[:steps]]
+    where += [slice(max(0, (n - SIDE) // 2), (n + SIDE) // 2) for n in data.shape[steps : steps + 2]]
+    return np.asarray(data[tuple(where)])
