@@ -299,3 +299,43 @@ def test_the_history_stays_with_a_session_that_is_imported_from_its_own_file(tmp
     path = export_session(session, tmp_path, "a", ["session"])["session"]
     again = import_session(path)
     assert again.undo() and large in again.objects
+
+
+def _foreign(kind, path):
+    """What another program may have left under the name that an export would choose."""
+    if kind == "coco":
+        path.write_text(
+            json.dumps({"info": {"year": 2020}, "images": [], "annotations": [], "categories": []})
+        )
+    elif kind == "labels":
+        tifffile.imwrite(path, np.full(SHAPE, 7, np.uint16), imagej=True)
+    else:
+        path.write_text("class,object\ncell,1\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("coco", "a.coco.json"), ("labels", "a.labels.tif"), ("table", "a.objects.csv")]
+    + [("provenance", "a.export.json"), ("labels", "no picture/a.labels.tif")],
+)
+def test_a_file_of_another_program_is_not_replaced_and_nothing_is_written(tmp_path, kind, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    _foreign("table" if "no picture" in name else kind, path)
+    before = path.read_bytes()
+    session, _ = worked_on()
+    with pytest.raises(InputError, match="napari-slip did not write it: choose another folder"):
+        export_session(session, path.parent, "a", ["session", kind])
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_an_export_replaces_the_export_before_it(tmp_path):
+    kinds = ["coco", "labels", "table", "provenance", "session"]
+    other, (large, *_) = worked_on()
+    other.apply(Edit(removed=(large,)))
+    session, _ = worked_on()
+    for work in (other, session):
+        paths = export_session(work, tmp_path, "a", kinds)
+    same(session, import_session(paths["coco"]))
+    same_picture(session, import_session(paths["labels"]))

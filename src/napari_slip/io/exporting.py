@@ -14,6 +14,7 @@ from napari_slip.io.crops import write_crops
 from napari_slip.io.label_stacks import by_label, read_label_stack, session_of, write_label_stack
 from napari_slip.io.measurements import measure, write_measurements
 from napari_slip.io.ome_zarr import LabelsWriter, read_ome_zarr
+from napari_slip.io.ours import is_ours
 from napari_slip.io.story import write_story
 from napari_slip.io.whole import whole_file, whole_folder
 from napari_slip.objects import plane_steps
@@ -22,7 +23,7 @@ from napari_slip.session import Session, red_green_blue
 from napari_slip.stacks import PLAIN_AXES, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def export_session(
     run: Provenance | str = UNTOLD,
     progress: Progress | None = None,
 ) -> dict[str, Path]:
-    """Write a session's objects; a file that is there under the name is replaced.
+    """Write a session's objects; what this project wrote under the same name before is replaced.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ def export_session(
     Raises
     ------
     InputError
-        If a kind is unknown, a picture is missing or has another shape, or a file cannot be written.
+        If a kind is unknown, a picture is missing or has another shape, a file of another origin has the
+        name, or one cannot be written.
     """
     wanted = list(dict.fromkeys(kinds))
     if unknown := [kind for kind in wanted if kind not in KINDS]:
@@ -107,6 +109,7 @@ def export_session(
     if stack is not None:
         check_planes(session, stack.steps, "The session", "the picture")
     paths = {kind: folder / f"{stem}{KINDS[kind]}" for kind in wanted}
+    _check_origin(paths)
     progress = progress or Progress()
     for n, (kind, path) in enumerate(paths.items()):
         progress("export", n, len(paths))
@@ -125,6 +128,18 @@ def export_session(
             )
     progress("export", len(paths), len(paths))
     return paths
+
+
+def _check_origin(paths: Mapping[str, Path]) -> None:
+    for kind, path in paths.items():
+        try:
+            if path.is_file() and not is_ours(kind, path):
+                raise InputError(
+                    f"{path} is there already, and napari-slip did not write it: choose another folder for "
+                    "the export, or take the file away."
+                )
+        except OSError as error:
+            raise InputError(f"{path} cannot be replaced: {error.strerror or error}.") from error
 
 
 def check_planes(session: Session, steps: tuple[int, ...], whose: str, picture: str) -> None:
