@@ -220,6 +220,13 @@ def call(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
+@pytest.mark.parametrize(("option", "value"), [("--side", 3), ("--images", 0), ("--seed", -1)])
+def test_creatures_that_cannot_be_drawn_are_refused_at_once(tmp_path, option, value):
+    refused = call("creatures", "--out", tmp_path / "c", "--classes", 1, "--images", 1, option, value)
+    assert refused.exit_code == 2
+    assert option in refused.stderr and not (tmp_path / "c").exists()
+
+
 @pytest.mark.slow
 def test_the_command_compares_models_and_writes_the_report(tmp_path):
     made = call("creatures", "--out", tmp_path / "c", "--classes", 4, "--images", 5, "--side", 96)

@@ -64,6 +64,13 @@ def test_the_range_of_any_type_is_used_and_order_is_kept(dtype, low, high):
     assert (np.diff(grey) >= 0).all()
 
 
+def test_percentiles_that_are_asked_for_hold_for_photographs_too():
+    photograph = np.repeat(ramp("uint8", 0, 255)[..., None], 3, axis=2)
+    np.testing.assert_array_equal(to_rgb(photograph), photograph)
+    asked = to_rgb(photograph, contrast=Contrast(percentiles=(20, 60)))
+    assert (asked == 0).mean() > 0.15 and (asked == 255).mean() > 0.35
+
+
 @given(st.floats(0.01, 1e4), st.floats(-1e4, 1e4))
 def test_units_do_not_matter(gain, offset):
     plane = ramp("float64", 0, 1)

@@ -98,6 +98,7 @@ def test_above_takes_scores(score):
         "top:0",
         "top:-1",
         "top:1.5",
+        "top:²",
         "above",
         "above:",
         "above:2",

@@ -117,6 +117,19 @@ def test_a_corrupt_entry_is_made_again(tmp_path, damage):
     assert store.load(plane(), ORIGIN) is not None
 
 
+def test_a_corrupt_entry_that_may_not_be_taken_away_is_none(tmp_path, monkeypatch):
+    store = DiskStore(tmp_path)
+    store.save(plane(), some_segments())
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(b"hello")
+
+    def unlink(self, missing_ok=False):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(type(path), "unlink", unlink)
+    assert store.load(plane(), ORIGIN) is None
+
+
 def test_info_and_clear(tmp_path):
     store = DiskStore(tmp_path / "new")
     assert (store.info().entries, store.info().size) == (0, 0)

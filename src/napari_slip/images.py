@@ -137,8 +137,10 @@ def _by_bands(shape: tuple[int, ...], stretched: Callable[[slice], NDArray[np.fl
 
 
 def _colour(image: NDArray[Any], contrast: Contrast, *, copy: bool) -> NDArray[np.uint8]:
+    from napari_slip.settings import Contrast
+
     colours = image[..., :3]
-    as_it_is = image.dtype == np.uint8 and contrast.limits is None and _spans_its_type(colours)
+    as_it_is = image.dtype == np.uint8 and contrast == Contrast() and _spans_its_type(colours)
     if as_it_is and image.shape[-1] == 3 and not copy:
         return np.ascontiguousarray(image)
     limits = (0.0, 255.0) if as_it_is else _limits(colours, contrast)

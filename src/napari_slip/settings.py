@@ -278,7 +278,7 @@ class Select:
         rule, colon, number = text.partition(":")
         if rule == "best" and not colon:
             return cls("best")
-        if rule == "top" and number.isdigit() and int(number) > 0:
+        if rule == "top" and number.isdecimal() and int(number) > 0:
             return cls("top", int(number))
         if rule == "above":
             try:

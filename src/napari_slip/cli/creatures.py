@@ -16,9 +16,9 @@ from napari_slip.wording import counted
 def creatures(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="One folder for each kind.")],
     classes: Annotated[int, typer.Option("--classes", help="How many kinds, up to 72.")] = 60,
-    images: Annotated[int, typer.Option("--images", help="Pictures of each kind.")] = 40,
-    side: Annotated[int, typer.Option("--side", help="Of the pictures, in pixels.")] = 224,
-    seed: Annotated[int, typer.Option("--seed", help="Other pictures of the same kinds.")] = 0,
+    images: Annotated[int, typer.Option("--images", min=1, help="Pictures of each kind.")] = 40,
+    side: Annotated[int, typer.Option("--side", min=16, help="Of the pictures, in pixels.")] = 224,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Other pictures of the same kinds.")] = 0,
 ) -> None:
     """Draw creatures, which no model here has been trained on: a folder by class for train and evaluate."""
     from napari_slip.synthesis.creatures import write_creatures

@@ -86,7 +86,8 @@ class DiskStore:
         try:
             segments = read(path)
         except Unreadable:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # others may not take away what they may read
+                path.unlink(missing_ok=True)
             return None
         except OSError:  # not there, or not readable
             return None
