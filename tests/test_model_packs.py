@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import zipfile
@@ -90,6 +91,31 @@ def test_nothing_is_packed_over_a_file_or_from_nowhere(here, pack):
     with pytest.raises(InputError, match=r"part of napari-slip and are there already"):
         export_pack([known_models().get("sam", "mini")], here / "new.zip")
     assert not (here / "new.zip").exists()
+
+
+def test_a_folder_of_ones_own_is_not_replaced(pack, there):
+    own = there / "ours" / "notes.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("years of work")
+    with pytest.raises(InputError, match=r"there/ours is there already and came from no pack.*move it away"):
+        import_pack(pack)
+    assert own.read_text() == "years of work"
+    assert [path.name for path in there.iterdir()] == ["ours"]
+
+
+def test_what_was_imported_stays_until_the_new_has_its_place(pack, there, monkeypatch):
+    import_pack(pack)
+    replace_file = os.replace
+
+    def full(source, target):
+        if "import-" in str(source) and not source.name.startswith("."):
+            raise OSError(28, "No space left on device")
+        replace_file(source, target)
+
+    monkeypatch.setattr("napari_slip.models.packs.os.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        import_pack(pack)
+    assert load_clip("ours").card.name == "ours"
 
 
 def test_a_pack_that_is_not_there_is_a_sentence(there):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
 import zipfile
@@ -116,6 +115,8 @@ def import_pack(path: Path, progress: Progress | None = None) -> list[Entry]:
     ------
     ModelError
         If the file is no pack, is damaged, or would write anywhere else.
+    InputError
+        If a model's folder is there already and holds something else.
     """
     progress = progress or Progress()
     try:
@@ -125,6 +126,8 @@ def import_pack(path: Path, progress: Progress | None = None) -> list[Entry]:
             if not cards or {_folder(member) for member in members} - set(cards):
                 raise _no_pack(path, "a folder has no card")
             entries = [_card(archive, member, name, path) for name, member in cards.items()]
+            for entry in entries:
+                _refuse_what_is_not_ours(entry)
             models_folder().mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=models_folder(), prefix=".import-") as temporary:
                 _unpack(archive, members, Path(temporary), progress)
@@ -176,6 +179,15 @@ def _card(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, path: Pa
     return entry
 
 
+def _refuse_what_is_not_ours(entry: Entry) -> None:
+    place = models_folder() / entry.name
+    if os.path.lexists(place) and not (place / CARD).is_file():
+        raise InputError(
+            f"{place} is there already and came from no pack, so that it is not replaced: move it away, and "
+            "import again."
+        )
+
+
 def _unpack(
     archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], folder: Path, progress: Progress
 ) -> None:
@@ -198,9 +210,15 @@ def _settle(entry: Entry, unpacked: Path) -> None:
             f"The weights of {entry.name} in the pack are not those of its card: copy or export it again."
         )
     place = models_folder() / entry.name
+    before = unpacked.with_name(f".{entry.name}")  # no model of the pack is called so, and it goes with them
     if place.exists():
-        shutil.rmtree(place)
-    os.replace(unpacked, place)
+        os.replace(place, before)
+    try:
+        os.replace(unpacked, place)
+    except OSError:
+        if before.exists():
+            os.replace(before, place)
+        raise
     known = known_models().get(entry.kind, entry.name)
     if known is None:
         add_entry(replace(entry, source=str(place)))
