@@ -118,6 +118,36 @@ def test_what_was_imported_stays_until_the_new_has_its_place(pack, there, monkey
     assert load_clip("ours").card.name == "ours"
 
 
+@pytest.mark.parametrize("source", ["path", "somebody/clip"])
+def test_a_name_that_means_another_model_here_is_not_imported(pack, there, source, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    if source == "path":
+        save_clip(tmp_path / "other", hidden_size=48)
+        source = str(tmp_path / "other")
+    add_entry(describe("ours", source, kind="clip"))
+    before = known_models().get("clip", "ours")
+    with pytest.raises(InputError, match=r"ours means another model here .* remove that name .*remove ours"):
+        import_pack(pack)
+    assert fetching.known_hash(before) == ""
+    assert not (there / "ours").exists()
+
+
+def test_a_name_that_means_this_model_here_is_left_alone(here, pack):
+    before = known_models().get("clip", "ours")
+    assert [entry.name for entry in import_pack(pack)] == ["ours"]
+    assert known_models().get("clip", "ours") == before
+    assert not (here / "here" / "ours").exists()
+    assert fetching.known_hash(before) == ""
+
+
+def test_a_name_of_the_other_kind_or_of_a_preset_is_not_imported(there):
+    for name in ("vit_b", "cells"):
+        write(there.parent / "taken.zip", {f"{name}/{CARD}": card(name), f"{name}/w.safetensors": b"x"})
+        with pytest.raises(InputError, match=rf"'{name}' is taken"):
+            import_pack(there.parent / "taken.zip")
+    assert not there.exists()
+
+
 def test_a_pack_that_is_not_there_is_a_sentence(there):
     with pytest.raises(ModelError, match=r"There is no file .*nothing.zip: expected a pack"):
         import_pack(there / "nothing.zip")

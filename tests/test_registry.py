@@ -135,6 +135,7 @@ def test_a_list_of_ones_own_that_cannot_be_read_is_a_sentence(folder, text, mess
     [
         ("two words", "owner/name", "clip", "", "is no name for a model: expected letters"),
         ("vit_b", "owner/name", "sam", "", "'vit_b' is taken"),
+        ("vit_b", "owner/name", "clip", "", "'vit_b' is taken"),  # both would have one folder
         ("ours", "/nowhere/at/all.pth", "sam", "", "is no source of a model: expected a path that exists"),
         ("ours", "https://x.org/clip.zip", "sam", "", "is no address of a checkpoint"),
         ("ours", "owner/name", "vision", "", "'vision' is no kind of model: expected sam or clip"),

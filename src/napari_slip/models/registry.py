@@ -211,20 +211,31 @@ def add_entry(entry: Entry) -> Path:
     InputError
         If the name is no plain word, or is taken.
     """
-    if not re.fullmatch(r"\w[\w.-]*", entry.name):
-        raise InputError(
-            f"{entry.name!r} is no name for a model: expected letters, digits, dots, - and _ without spaces."
-        )
-    known = known_models()
-    if known.get(entry.kind, entry.name) or entry.name in known.presets:
-        raise InputError(
-            f"{entry.name!r} is taken: choose another name, or remove it from {models_folder() / OWN} first."
-        )
+    refuse_taken(entry)
     path = models_folder() / OWN
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     with replacing(path) as unfinished:
         unfinished.write_text(text + ("\n" if text else "") + as_toml(entry), encoding="utf-8")
     return path
+
+
+def refuse_taken(entry: Entry) -> None:
+    """Refuse a name for a new model that is no plain word, or that is taken.
+
+    Raises
+    ------
+    InputError
+        If it is; also by a model of the other kind, because both would have one folder.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", entry.name):
+        raise InputError(
+            f"{entry.name!r} is no name for a model: expected letters, digits, dots, - and _ without spaces."
+        )
+    known = known_models()
+    if any(known.get(kind, entry.name) for kind in KINDS) or entry.name in known.presets:
+        raise InputError(
+            f"{entry.name!r} is taken: choose another name, or remove it from {models_folder() / OWN} first."
+        )
 
 
 def add_preset(name: str, preset: Preset) -> Path:
