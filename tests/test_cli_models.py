@@ -14,6 +14,7 @@ from _server import serving
 from clips import save_clip
 
 from napari_slip.models import load_clip
+from napari_slip.models.folders import names_recorded, record
 
 
 @pytest.fixture
@@ -72,6 +73,22 @@ def test_a_checkpoint_of_the_laboratory_from_its_server_to_a_microscope(call, tm
     assert "The weights of ours are not those" in one_sentence(done.stderr)
     assert "ours was removed" in call("models", "remove", "ours").stdout
     assert not weights.exists()
+
+
+def test_models_of_the_hub_are_compared_and_forgotten_too(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    kept = tmp_path / "hub" / "models--somebody--sam"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("abc")
+    (kept / "snapshots" / "abc").mkdir(parents=True)
+    for file in ("config.json", "model.safetensors"):
+        (kept / "snapshots" / "abc" / file).write_text("x")
+    record("sam", "somebody/sam", {"sha256": "a" * 64})
+    done = call("models", "verify")
+    assert done.exit_code == 1
+    assert "The weights of somebody/sam are not those" in one_sentence(done.stderr)
+    call("models", "remove", "somebody/sam")
+    assert names_recorded() == []
 
 
 @pytest.mark.parametrize(

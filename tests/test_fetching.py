@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from _server import cut, other, reset, serving, status
 
 from napari_slip.errors import Cancelled, ModelError
 from napari_slip.models import fetching
-from napari_slip.models.registry import Entry
+from napari_slip.models.folders import names_recorded, record
+from napari_slip.models.registry import Entry, add_entry, known_models
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
@@ -161,6 +163,30 @@ def test_where_no_hash_is_published_the_first_one_counts(site, folder, entry):
     path.write_bytes(CONTENT[:-1] + b"!")
     with pytest.raises(ModelError, match=r"weights of ours are not those that were published or first"):
         fetching.check(unknown, fetching.sha256_of(path))
+
+
+def test_another_file_at_a_later_download_is_refused_until_the_first_is_forgotten(site, folder, entry):
+    unknown = replace(entry, sha256="", size=0)
+    fetching.fetch(unknown).unlink()
+    site.files["w.pth"] = b"another"
+    with pytest.raises(ModelError, match=r"models remove ours, which forgets the first hash too, and fetch"):
+        fetching.fetch(unknown)
+    assert fetching.known_hash(unknown) == SHA
+    fetching.remove(unknown)
+    assert fetching.fetch(unknown).read_bytes() == b"another"
+    assert fetching.known_hash(unknown) == hashlib.sha256(b"another").hexdigest()
+
+
+def test_what_many_write_at_once_is_all_remembered(folder):
+    def work(number: int) -> None:
+        record("sam", f"model{number}", {"sha256": SHA})
+        add_entry(Entry(name=f"model{number}", kind="sam", source="/x.pth"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(24)))
+    names = {f"model{number}" for number in range(24)}
+    assert {name for _, name in names_recorded()} == names
+    assert names <= set(known_models().of("sam"))
 
 
 def test_a_model_that_is_removed_is_gone(site, folder, entry):

@@ -65,11 +65,11 @@ def fetch(names: Names) -> None:
         if entry.shipped:
             typer.echo(f"{entry.name} is part of napari-slip.")
             continue
-        here = fetching.find(entry)
+        here, known = fetching.find(entry), fetching.known_hash(entry)
         with Bar() as bar:
             place = fetching.fetch(entry, bar.progress)
         typer.echo(f"{entry.name} {'was here already' if here else 'was fetched'}: {place}")
-        if not here and not entry.sha256:
+        if not here and not known:
             say(
                 f"No hash of {entry.name} is published, so that its first download could not be compared; "
                 f"its SHA-256 is {fetching.known_hash(entry)}, and is compared from now on."
@@ -85,7 +85,8 @@ def verify(
     from napari_slip.errors import ModelError
     from napari_slip.models import fetching, known_models
 
-    entries = _named(names) if names else list(known_models().models.values())
+    known = known_models().models.values()
+    entries = _named(names) if names else [*known, *fetching.fetched_from_the_hub()]
     bad = 0
     for entry in entries:
         place = None if entry.shipped else fetching.find(entry)
@@ -166,6 +167,7 @@ def import_(path: Annotated[Path, typer.Argument(help="A file of napari-slip mod
 
 
 def _named(names: list[str], *, whole: bool = True) -> list[Entry]:
+    from napari_slip.models.fetching import fetched_from_the_hub
     from napari_slip.models.hub import is_hub_name
     from napari_slip.models.registry import known_models, of_the_hub
 
@@ -173,7 +175,7 @@ def _named(names: list[str], *, whole: bool = True) -> list[Entry]:
     found = []
     for name in names:
         if is_hub_name(name):
-            found.append(of_the_hub("clip", name))
+            found += fetched_from_the_hub(name) or [of_the_hub("clip", name)]
         else:
             found += known.named(name, whole=whole)
     return list(dict.fromkeys(found))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import Cancelled, ModelError
-from napari_slip.models.folders import models_folder, record, recorded
+from napari_slip.models.folders import models_folder, names_recorded, record, recorded
 from napari_slip.models.hub import WEIGHT_FILES, Unfetched, fetch_folder, is_hub_name, kept_folder, offline
-from napari_slip.models.registry import drop_entry, known_models, of_the_hub
+from napari_slip.models.registry import KINDS, drop_entry, known_models, of_the_hub
 
 if TYPE_CHECKING:
     from napari_slip.models.registry import Entry, Kind
@@ -114,7 +114,9 @@ def fetch(entry: Entry, progress: Progress | None = None) -> Path:
         )
     weights = weights_of(entry, place)
     if not entry.sha256:
-        record(entry.kind, entry.name, {"sha256": sha256_of(weights)[7:], "size": weights.stat().st_size})
+        seen = sha256_of(weights)
+        check(entry, seen)  # it may have been here once, and be another by now
+        record(entry.kind, entry.name, {"sha256": seen[7:], "size": weights.stat().st_size})
     return place
 
 
@@ -135,16 +137,23 @@ def check(entry: Entry, seen: str) -> None:
     """
     known = known_hash(entry)
     if known and seen != f"sha256:{known}":
+        forgets = "" if entry.sha256 else ", which forgets the first hash too"
         raise ModelError(
             f"The weights of {entry.name} are not those that were published or first fetched (their SHA-256 "
             f"begins {seen[7:15]}, but {known[:8]} is expected): remove them with napari-slip models remove "
-            f"{entry.name}, and fetch them again."
+            f"{entry.name}{forgets}, and fetch them again."
         )
 
 
 def known_hash(entry: Entry) -> str:
     """Return the SHA-256 of a model's weights, as published or as first seen here; empty if unknown."""
     return entry.sha256 or str(recorded(entry.kind, entry.name).get("sha256", ""))
+
+
+def fetched_from_the_hub(name: str = "") -> list[Entry]:
+    """Return the models that were fetched by their names on the hub, or those of one such name."""
+    found = [(kind, each) for kind in KINDS for of, each in names_recorded() if of == kind]
+    return [of_the_hub(kind, each) for kind, each in found if is_hub_name(each) and name in ("", each)]
 
 
 def remove(entry: Entry) -> int:
