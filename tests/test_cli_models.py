@@ -68,6 +68,7 @@ def test_a_checkpoint_of_the_laboratory_from_its_server_to_a_microscope(call, tm
     assert "ours: as published" in call("models", "verify", "ours").stdout
     weights = tmp_path / "microscope" / "ours" / "ours.pth"
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    assert "The weights of ours are not those" in one_sentence(call("models", "fetch", "ours").stderr)
     done = call("models", "verify", "ours")
     assert done.exit_code == 1
     assert "The weights of ours are not those" in one_sentence(done.stderr)

@@ -68,6 +68,8 @@ def fetch(names: Names) -> None:
         here, known = fetching.find(entry), fetching.known_hash(entry)
         with Bar() as bar:
             place = fetching.fetch(entry, bar.progress)
+        if here and known:
+            fetching.check(entry, fetching.sha256_of(fetching.weights_of(entry, place)))
         typer.echo(f"{entry.name} {'was here already' if here else 'was fetched'}: {place}")
         if not here and not known:
             say(

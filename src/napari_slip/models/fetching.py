@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from napari_slip.errors import Cancelled, ModelError
 from napari_slip.models.folders import models_folder, names_recorded, record, recorded
-from napari_slip.models.hub import WEIGHT_FILES, Unfetched, fetch_folder, is_hub_name, kept_folder, offline
+from napari_slip.models.hub import (
+    TOKENIZER_FILES,
+    WEIGHT_FILES,
+    Unfetched,
+    fetch_folder,
+    is_hub_name,
+    kept_folder,
+    offline,
+)
 from napari_slip.models.registry import KINDS, drop_entry, known_models, of_the_hub
 
 if TYPE_CHECKING:
@@ -32,7 +40,8 @@ def find(entry: Entry) -> Path | None:
     if entry.file and (folder / entry.file).is_file():
         return folder if entry.repository or (folder / "config.json").is_file() else folder / entry.file
     if entry.repository:
-        return kept_folder(entry.repository, entry.revision, entry.file)
+        either = TOKENIZER_FILES if entry.kind == "clip" else ()
+        return kept_folder(entry.repository, entry.revision, entry.file, either)
     path = models_folder() / entry.file if entry.address else Path(entry.source).expanduser()
     return path if path.exists() and not entry.shipped else None
 
