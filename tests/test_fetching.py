@@ -15,7 +15,7 @@ import pytest
 from _server import cut, other, reset, serving, status
 
 from napari_slip.errors import Cancelled, ModelError
-from napari_slip.models import fetching
+from napari_slip.models import download, fetching
 from napari_slip.models.folders import names_recorded, record
 from napari_slip.models.registry import Entry, add_entry, known_models
 from napari_slip.progress import Progress
@@ -80,6 +80,31 @@ def test_what_has_arrived_is_not_fetched_again(site, folder, entry):
     assert is_whole(fetching.fetch(entry))
     _, wanted = site.asked[-1]
     assert int(wanted.removeprefix("bytes=").rstrip("-")) > 300_000
+
+
+@pytest.mark.parametrize("size", [0, len(CONTENT)])
+def test_who_stops_while_the_file_is_hashed_keeps_it(site, folder, entry, monkeypatch, size):
+    entry = replace(entry, size=size)
+
+    def stop(_part):
+        raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download._Part, "_hash", stop)
+        with pytest.raises(Cancelled):
+            fetching.fetch(entry)
+    assert is_whole(folder / "ours.pth.part")
+    assert is_whole(fetching.fetch(entry))
+    assert len(site.asked) == 1
+
+
+def test_hashing_can_be_stopped(folder, entry):
+    folder.mkdir()
+    (folder / "ours.pth.part").write_bytes(CONTENT)
+    progress = Progress()
+    progress.cancel()
+    with pytest.raises(Cancelled):
+        download._Part(folder / "ours.pth", SHA, len(CONTENT), progress)._hash()
 
 
 @pytest.mark.parametrize(
