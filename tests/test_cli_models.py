@@ -34,6 +34,25 @@ def test_models_are_listed_with_size_and_licence(call, words):
     assert {model["kind"] for model in listed["models"]} == {"sam", "clip"}
 
 
+def test_names_and_titles_are_listed_as_they_are(call, tmp_path, monkeypatch):
+    (tmp_path / "w.pth").write_bytes(b"x")
+    call("models", "add", "ours", tmp_path / "w.pth", "--kind", "sam", "--title", "of [/data/cells] :smile:")
+    assert "of [/data/cells] :smile:" in call("models").stdout
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = call("models").stdout.split()
+    assert {"vit_b_em_organelles", "clip_multilingual", "sam2_base_plus", "languages"} <= set(listed)
+
+
+def test_a_model_whose_weights_have_gone_is_told(call, tmp_path):
+    save_clip(tmp_path / "clip")
+    assert call("models", "add", "ours", tmp_path / "clip", "--kind", "clip").exit_code == 0
+    (tmp_path / "clip" / "model.safetensors").unlink()
+    done = call("models", "verify")
+    assert done.exit_code == 1
+    assert "ours has no weights at" in one_sentence(done.stderr)
+    assert "ours is not on this machine" in one_sentence(call("models", "export", "ours").stderr)
+
+
 def test_all_that_is_known_of_a_model_is_told(call):
     text = call("models", "info", "sam3").stdout
     for expected in (

@@ -175,6 +175,14 @@ def test_what_cannot_be_added_is_a_sentence(folder, name, source, kind, sha256, 
         add_entry(describe(name, source, kind=kind, sha256=sha256))
 
 
+@pytest.mark.parametrize(("kind", "name"), [("clip", "empty"), ("sam", "empty"), ("clip", "w.pth")])
+def test_what_holds_no_weights_cannot_be_added(folder, kind, name):
+    (folder / "empty").mkdir()
+    (folder / "w.pth").write_bytes(b"x")
+    with pytest.raises(InputError, match=rf"{name} holds no weights of a {kind.upper()}: expected"):
+        describe("ours", str(folder / name), kind=kind)
+
+
 def test_what_nothing_is_called_is_a_sentence():
     with pytest.raises(InputError, match=r"No model is called 'sam9': expected one of mini, mobile, sam2"):
         known_models().named("sam9")

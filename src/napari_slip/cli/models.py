@@ -11,6 +11,8 @@ from napari_slip.cli._sentences import SOME_FAILED, fail, say, sentences
 from napari_slip.cli.recommend import recommend
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from napari_slip.models.registry import Entry
 
 app = typer.Typer(help="Models: list them, fetch them, check them, carry them to another machine.")
@@ -97,9 +99,13 @@ def verify(
                 where = "part of napari-slip" if entry.shipped else "not on this machine"
                 typer.echo(f"{entry.name} is {where}.")
             continue
-        seen = fetching.sha256_of(fetching.weights_of(entry, place))
+        weights = fetching.weights_of(entry, place)
+        if not weights.is_file():
+            bad += 1
+            say(f"{entry.name} has no weights at {weights}: copy them there, or remove the name.")
+            continue
         try:
-            fetching.check(entry, seen)
+            fetching.check(entry, fetching.sha256_of(weights))
         except ModelError as error:
             bad += 1
             say(str(error))
@@ -199,21 +205,28 @@ def _list(json: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     for column in ("preset", "what it is", "MB", "licence"):
-        table.add_column(column, justify="right" if column == "MB" else "left")
+        _add_column(table, column)
     for name, preset in known.presets.items():
         table.add_row(name, preset.title, str(preset.size_mb), preset.licence)
-    Console().print(table)
+    console = Console(markup=False, emoji=False)  # titles are what people have written
+    console.print(table)
     typer.echo()
     table = Table(box=None, pad_edge=False)
     for column in ("model", "for", "good at", "MB", "licence", "here"):
-        table.add_column(column, justify="right" if column == "MB" else "left")
+        _add_column(table, column)
     for entry in known.models.values():
         job = "--sam" if entry.kind == "sam" else "--clip"
         here = "part of it" if entry.shipped else "yes" if _place(entry) else "gated" if entry.gated else ""
         good_at, megabytes = entry.good_at or entry.title, str(entry.megabytes)
         table.add_row(entry.name, job, good_at, megabytes, entry.licence, here)
-    Console().print(table)
+    console.print(table)
     typer.echo("Also: --sam a checkpoint or a folder, --clip a hub name or a folder. More: models info NAME.")
+
+
+def _add_column(table: Table, title: str) -> None:
+    """Add a column; in a narrow window names stay as they must be typed, and all else is folded."""
+    name = title in ("preset", "model")
+    table.add_column(title, justify="right" if title == "MB" else "left", no_wrap=name, overflow="fold")
 
 
 def _told(entry: Entry) -> dict[str, object]:

@@ -60,12 +60,12 @@ def export_pack(entries: Sequence[Entry], path: Path, progress: Progress | None 
         if entry.shipped:
             continue
         place = find(entry)
-        if place is None:
+        weights = weights_of(entry, place) if place else None
+        if place is None or weights is None or not weights.is_file():
             raise ModelError(
                 f"{entry.name} is not on this machine: fetch it first with napari-slip models fetch "
                 f"{entry.name}."
             )
-        weights = weights_of(entry, place)
         if is_hub_name(entry.name):
             raise InputError(
                 f"{entry.name} has no name of its own: give it one first with napari-slip models add NAME "
