@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 from _server import cut, other, reset, serving, status
 
-from napari_slip.errors import Cancelled, ModelError
+from napari_slip.batch.recipe import whole_path
+from napari_slip.errors import Cancelled, InputError, ModelError
 from napari_slip.models import download, fetching
+from napari_slip.models.adding import describe
 from napari_slip.models.folders import names_recorded, record
 from napari_slip.models.registry import Entry, add_entry, known_models
 from napari_slip.progress import Progress
@@ -149,6 +151,15 @@ def test_a_file_of_another_size_is_not_even_fetched(site, folder, entry):
     with pytest.raises(ModelError, match=r"it has 1400000 bytes, but 700000 are expected"):
         fetching.fetch(entry)
     assert fetching.find(entry) is None
+
+
+@pytest.mark.parametrize("name", ["~nosuch/x.pth", "weights/sam.pth", "weights/clip.safetensors"])
+def test_a_mistyped_path_is_a_path_that_is_not_there(folder, name):
+    place, entry = fetching.place_of("sam", name)
+    assert (str(place), place.exists(), entry) == (name, False, None)
+    assert whole_path(name) == name
+    with pytest.raises(InputError, match=r"is no source of a model: expected a path that exists"):
+        describe("ours", name, kind="sam")
 
 
 def test_without_a_network_the_sentence_says_how_the_model_comes_here(folder, entry):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from napari_slip.errors import InputError
+from napari_slip.models.folders import own_path
 from napari_slip.models.hub import WEIGHT_FILES, is_hub_name
 from napari_slip.models.registry import KINDS, Entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def describe(
@@ -44,7 +49,7 @@ def describe(
     sha256 = sha256.lower().removeprefix("sha256:")
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
         raise InputError(f"{sha256!r} is no SHA-256: expected 64 hexadecimal digits.")
-    path, file, size = Path(source).expanduser(), "", 0
+    path, file, size = own_path(source), "", 0
     if path.exists():
         _refuse_empty(path, wanted)
         source = str(path.resolve())

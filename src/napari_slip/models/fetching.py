@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import Cancelled, ModelError
-from napari_slip.models.folders import models_folder, names_recorded, record, recorded
+from napari_slip.models.folders import models_folder, names_recorded, own_path, record, recorded
 from napari_slip.models.hub import (
     TOKENIZER_FILES,
     WEIGHT_FILES,
@@ -21,6 +20,8 @@ from napari_slip.models.hub import (
 from napari_slip.models.registry import KINDS, drop_entry, known_models, of_the_hub
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_slip.models.registry import Entry, Kind
     from napari_slip.progress import Progress
 
@@ -42,7 +43,7 @@ def find(entry: Entry) -> Path | None:
     if entry.repository:
         either = TOKENIZER_FILES if entry.kind == "clip" else ()
         return kept_folder(entry.repository, entry.revision, entry.file, either)
-    path = models_folder() / entry.file if entry.address else Path(entry.source).expanduser()
+    path = models_folder() / entry.file if entry.address else own_path(entry.source)
     return path if path.exists() and not entry.shipped else None
 
 
@@ -71,7 +72,7 @@ def place_of(kind: Kind, name: str, progress: Progress | None = None) -> tuple[P
         As `fetch`.
     """
     entry = known_models().get(kind, name)
-    path = Path(name).expanduser()
+    path = own_path(name)
     if entry is None and not path.exists():
         if (models_folder() / name).is_dir():
             return models_folder() / name, None

@@ -25,7 +25,12 @@ RECORDS = "fetched.json"
 def models_folder() -> Path:
     """Return the folder where models are kept: ``$NAPARI_SLIP_MODELS``, or one in the user's cache."""
     named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("napari-slip") / "models"
+    return own_path(named) if named else platformdirs.user_cache_path("napari-slip") / "models"
+
+
+def own_path(path: str) -> Path:
+    """Return a path that a person wrote, with ``~`` for a home; where there is none, as it was written."""
+    return Path(os.path.expanduser(path))  # Path's own fails for a user that does not exist
 
 
 @contextmanager

@@ -28,7 +28,9 @@ class Unfetched(Exception):
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether a name looks like ``owner/model``."""
+    """Whether a name looks like ``owner/model``; what ends like weights is a path that was meant."""
+    if name.endswith((".pth", ".pt", ".safetensors", ".bin", ".onnx")):
+        return False
     return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name) is not None
 
 
