@@ -14,6 +14,7 @@ from _server import serving
 from clips import save_clip
 
 from napari_slip.models import load_clip
+from napari_slip.models.folders import names_recorded, record
 
 
 @pytest.fixture
@@ -31,6 +32,25 @@ def test_models_are_listed_with_size_and_licence(call, words):
     assert listed["presets"]["mini"]["needs_download"] is False
     assert listed["presets"]["vit_h"]["size_mb"] > listed["presets"]["vit_b"]["size_mb"]
     assert {model["kind"] for model in listed["models"]} == {"sam", "clip"}
+
+
+def test_names_and_titles_are_listed_as_they_are(call, tmp_path, monkeypatch):
+    (tmp_path / "w.pth").write_bytes(b"x")
+    call("models", "add", "ours", tmp_path / "w.pth", "--kind", "sam", "--title", "of [/data/cells] :smile:")
+    assert "of [/data/cells] :smile:" in call("models").stdout
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = call("models").stdout.split()
+    assert {"vit_b_em_organelles", "clip_multilingual", "sam2_base_plus", "languages"} <= set(listed)
+
+
+def test_a_model_whose_weights_have_gone_is_told(call, tmp_path):
+    save_clip(tmp_path / "clip")
+    assert call("models", "add", "ours", tmp_path / "clip", "--kind", "clip").exit_code == 0
+    (tmp_path / "clip" / "model.safetensors").unlink()
+    done = call("models", "verify")
+    assert done.exit_code == 1
+    assert "ours has no weights at" in one_sentence(done.stderr)
+    assert "ours is not on this machine" in one_sentence(call("models", "export", "ours").stderr)
 
 
 def test_all_that_is_known_of_a_model_is_told(call):
@@ -67,11 +87,28 @@ def test_a_checkpoint_of_the_laboratory_from_its_server_to_a_microscope(call, tm
     assert "ours: as published" in call("models", "verify", "ours").stdout
     weights = tmp_path / "microscope" / "ours" / "ours.pth"
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    assert "The weights of ours are not those" in one_sentence(call("models", "fetch", "ours").stderr)
     done = call("models", "verify", "ours")
     assert done.exit_code == 1
     assert "The weights of ours are not those" in one_sentence(done.stderr)
     assert "ours was removed" in call("models", "remove", "ours").stdout
     assert not weights.exists()
+
+
+def test_models_of_the_hub_are_compared_and_forgotten_too(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    kept = tmp_path / "hub" / "models--somebody--sam"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("abc")
+    (kept / "snapshots" / "abc").mkdir(parents=True)
+    for file in ("config.json", "model.safetensors"):
+        (kept / "snapshots" / "abc" / file).write_text("x")
+    record("sam", "somebody/sam", {"sha256": "a" * 64})
+    done = call("models", "verify")
+    assert done.exit_code == 1
+    assert "The weights of somebody/sam are not those" in one_sentence(done.stderr)
+    call("models", "remove", "somebody/sam")
+    assert names_recorded() == []
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,16 @@ def test_a_damaged_card_is_named(copy, card):
         load_clip(copy)
 
 
+def test_settings_of_pictures_that_are_no_numbers_are_named(copy):
+    path = copy / "preprocessor_config.json"
+    path.write_text(json.dumps({"image_processor": None}))
+    assert load_clip(copy).card.mean == pytest.approx((0.4815, 0.4578, 0.4082), abs=1e-4)
+    for mean in (0.5, [0.5], ["red", "green", "blue"], None):
+        path.write_text(json.dumps({"image_mean": mean, "image_std": [0.2] * 3}))
+        with pytest.raises(ModelError, match=r"preprocessor_config.json has an image_mean or image_std that"):
+            load_clip(copy)
+
+
 def test_the_hash_follows_the_weights(copy, tmp_path):
     other = tmp_path / "other"
     save_clip(other, hidden_size=48)

@@ -7,15 +7,19 @@ import random
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from _server import cut, other, reset, serving, status
 
-from napari_slip.errors import Cancelled, ModelError
-from napari_slip.models import fetching
-from napari_slip.models.registry import Entry
+from napari_slip.batch.recipe import whole_path
+from napari_slip.errors import Cancelled, InputError, ModelError
+from napari_slip.models import download, fetching
+from napari_slip.models.adding import describe
+from napari_slip.models.folders import names_recorded, record
+from napari_slip.models.registry import Entry, add_entry, known_models
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
@@ -80,6 +84,31 @@ def test_what_has_arrived_is_not_fetched_again(site, folder, entry):
     assert int(wanted.removeprefix("bytes=").rstrip("-")) > 300_000
 
 
+@pytest.mark.parametrize("size", [0, len(CONTENT)])
+def test_who_stops_while_the_file_is_hashed_keeps_it(site, folder, entry, monkeypatch, size):
+    entry = replace(entry, size=size)
+
+    def stop(_part):
+        raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download._Part, "_hash", stop)
+        with pytest.raises(Cancelled):
+            fetching.fetch(entry)
+    assert is_whole(folder / "ours.pth.part")
+    assert is_whole(fetching.fetch(entry))
+    assert len(site.asked) == 1
+
+
+def test_hashing_can_be_stopped(folder, entry):
+    folder.mkdir()
+    (folder / "ours.pth.part").write_bytes(CONTENT)
+    progress = Progress()
+    progress.cancel()
+    with pytest.raises(Cancelled):
+        download._Part(folder / "ours.pth", SHA, len(CONTENT), progress)._hash()
+
+
 @pytest.mark.parametrize(
     "replies",
     [
@@ -124,6 +153,15 @@ def test_a_file_of_another_size_is_not_even_fetched(site, folder, entry):
     assert fetching.find(entry) is None
 
 
+@pytest.mark.parametrize("name", ["~nosuch/x.pth", "weights/sam.pth", "weights/clip.safetensors"])
+def test_a_mistyped_path_is_a_path_that_is_not_there(folder, name):
+    place, entry = fetching.place_of("sam", name)
+    assert (str(place), place.exists(), entry) == (name, False, None)
+    assert whole_path(name) == name
+    with pytest.raises(InputError, match=r"is no source of a model: expected a path that exists"):
+        describe("ours", name, kind="sam")
+
+
 def test_without_a_network_the_sentence_says_how_the_model_comes_here(folder, entry):
     nowhere = replace(entry, source="http://127.0.0.1:9/w.pth", size=375_000_000)
     sentence = (
@@ -161,6 +199,30 @@ def test_where_no_hash_is_published_the_first_one_counts(site, folder, entry):
     path.write_bytes(CONTENT[:-1] + b"!")
     with pytest.raises(ModelError, match=r"weights of ours are not those that were published or first"):
         fetching.check(unknown, fetching.sha256_of(path))
+
+
+def test_another_file_at_a_later_download_is_refused_until_the_first_is_forgotten(site, folder, entry):
+    unknown = replace(entry, sha256="", size=0)
+    fetching.fetch(unknown).unlink()
+    site.files["w.pth"] = b"another"
+    with pytest.raises(ModelError, match=r"models remove ours, which forgets the first hash too, and fetch"):
+        fetching.fetch(unknown)
+    assert fetching.known_hash(unknown) == SHA
+    fetching.remove(unknown)
+    assert fetching.fetch(unknown).read_bytes() == b"another"
+    assert fetching.known_hash(unknown) == hashlib.sha256(b"another").hexdigest()
+
+
+def test_what_many_write_at_once_is_all_remembered(folder):
+    def work(number: int) -> None:
+        record("sam", f"model{number}", {"sha256": SHA})
+        add_entry(Entry(name=f"model{number}", kind="sam", source="/x.pth"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(24)))
+    names = {f"model{number}" for number in range(24)}
+    assert {name for _, name in names_recorded()} == names
+    assert names <= set(known_models().of("sam"))
 
 
 def test_a_model_that_is_removed_is_gone(site, folder, entry):

@@ -125,6 +125,16 @@ def test_a_model_is_downloaded_once_and_without_what_it_does_not_need(hub, saved
     assert hub.asked == []
 
 
+def test_what_another_program_fetched_in_part_is_completed(hub, tmp_path):
+    load_clip("somebody/clip")
+    for tokenizer in (tmp_path / "cache").rglob("snapshots/*/*"):
+        if tokenizer.name not in ("config.json", "model.safetensors"):
+            tokenizer.unlink()
+    hub.asked.clear()
+    assert load_clip("somebody/clip").encode_texts(SENTENCES).shape == (3, 16)
+    assert not any("resolve" in path and path.endswith("model.safetensors") for path in hub.asked)
+
+
 def test_a_download_can_be_stopped_and_tried_again(hub):
     progress = Progress(lambda *_: progress.cancel())
     with pytest.raises(Cancelled):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import zipfile
@@ -90,6 +91,61 @@ def test_nothing_is_packed_over_a_file_or_from_nowhere(here, pack):
     with pytest.raises(InputError, match=r"part of napari-slip and are there already"):
         export_pack([known_models().get("sam", "mini")], here / "new.zip")
     assert not (here / "new.zip").exists()
+
+
+def test_a_folder_of_ones_own_is_not_replaced(pack, there):
+    own = there / "ours" / "notes.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("years of work")
+    with pytest.raises(InputError, match=r"there/ours is there already and came from no pack.*move it away"):
+        import_pack(pack)
+    assert own.read_text() == "years of work"
+    assert [path.name for path in there.iterdir()] == ["ours"]
+
+
+def test_what_was_imported_stays_until_the_new_has_its_place(pack, there, monkeypatch):
+    import_pack(pack)
+    replace_file = os.replace
+
+    def full(source, target):
+        if "import-" in str(source) and not source.name.startswith("."):
+            raise OSError(28, "No space left on device")
+        replace_file(source, target)
+
+    monkeypatch.setattr("napari_slip.models.packs.os.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        import_pack(pack)
+    assert load_clip("ours").card.name == "ours"
+
+
+@pytest.mark.parametrize("source", ["path", "somebody/clip"])
+def test_a_name_that_means_another_model_here_is_not_imported(pack, there, source, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    if source == "path":
+        save_clip(tmp_path / "other", hidden_size=48)
+        source = str(tmp_path / "other")
+    add_entry(describe("ours", source, kind="clip"))
+    before = known_models().get("clip", "ours")
+    with pytest.raises(InputError, match=r"ours means another model here .* remove that name .*remove ours"):
+        import_pack(pack)
+    assert fetching.known_hash(before) == ""
+    assert not (there / "ours").exists()
+
+
+def test_a_name_that_means_this_model_here_is_left_alone(here, pack):
+    before = known_models().get("clip", "ours")
+    assert [entry.name for entry in import_pack(pack)] == ["ours"]
+    assert known_models().get("clip", "ours") == before
+    assert not (here / "here" / "ours").exists()
+    assert fetching.known_hash(before) == ""
+
+
+def test_a_name_of_the_other_kind_or_of_a_preset_is_not_imported(there):
+    for name in ("vit_b", "cells"):
+        write(there.parent / "taken.zip", {f"{name}/{CARD}": card(name), f"{name}/w.safetensors": b"x"})
+        with pytest.raises(InputError, match=rf"'{name}' is taken"):
+            import_pack(there.parent / "taken.zip")
+    assert not there.exists()
 
 
 def test_a_pack_that_is_not_there_is_a_sentence(there):

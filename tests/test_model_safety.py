@@ -71,6 +71,14 @@ def sparse(path):
     torch.save({"weight": torch.eye(3).to_sparse()}, path)
 
 
+def numbered(path):
+    torch.save({0: torch.zeros(2), 1: torch.zeros(2)}, path)
+
+
+def packed(path):
+    save_file({"weight": torch.zeros(4).to(torch.float8_e4m3fn)}, path)
+
+
 def nested(path):
     torch.save({"model": {"model": {"weight": torch.zeros(2)}}}, path)
 
@@ -88,6 +96,8 @@ def nested(path):
         (hollow, "pth", "holds no network"),
         (sparse, "pth", "holds no network"),
         (nested, "pth", "holds no network"),
+        (numbered, "pth", "holds no network: expected a state_dict, which maps names to tensors"),
+        (packed, "safetensors", r"a kind that is not taken \(torch.float8_e4m3fn, in weight\): expected"),
     ],
 )
 def test_a_hostile_checkpoint_is_a_sentence(tmp_path, monkeypatch, make, ending, message):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slip import recommending
-from napari_slip.errors import Cancelled, InputError
+from napari_slip.errors import Cancelled, InputError, ModelError
 from napari_slip.models import known_models
 from napari_slip.progress import Progress
 from napari_slip.recommending import KINDS, Machine, advise, choose, in_words, seconds_in_words
@@ -99,6 +99,17 @@ def test_only_what_is_here_and_quick_enough_is_run():
 
     assert list(recommending.time_presets(advise(LAPTOP), load, Progress())) == asked == ["mini"]
     assert recommending.time_presets(advise(LAPTOP), load, Progress(), patience=0.001) == {}
+
+
+def test_a_damaged_model_is_left_out():
+    def load(name):
+        raise ModelError("damaged")
+
+    timed = recommending.time_presets(advise(LAPTOP), load, Progress())
+    assert timed == {"mini": None}
+    left = [each.preset for each in advise(LAPTOP, timed)]
+    assert "mini" not in left
+    assert "mobile" in left
 
 
 def test_a_person_reads_what_to_take_and_what_it_costs():

@@ -104,6 +104,26 @@ def test_a_name_of_ones_own_is_known_until_it_is_dropped(folder):
     assert known_models().get("sam", "theirs") is not None
 
 
+@pytest.mark.parametrize("heading", ["[sam.'lab']", '[ sam . "lab" ]  # ours', "  [sam.lab]"])
+def test_a_name_is_dropped_however_it_is_written_and_nothing_else(folder, heading):
+    others = (
+        '# of the group\n[sam."other"]\nsource = "/o.pth"\n\n[presets.too]\nsam = "other"\nclip = "mini"\n'
+    )
+    pair = "[presets.'pair']\nsam = 'lab'\nclip = 'mini'\n"
+    (folder / "models.toml").write_text(f'{heading}\nsource = "/x.pth"\n\n{others}{pair}', encoding="utf-8")
+    assert drop_entry(known_models().get("sam", "lab"))
+    assert (folder / "models.toml").read_text(encoding="utf-8") == others
+    assert "too" in known_models().presets
+
+
+def test_a_name_that_only_a_person_can_take_out_is_a_sentence(folder):
+    text = '[sam]\nlab = { source = "/x.pth" }\nother.source = "/o.pth"\n'
+    (folder / "models.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"lab is no table of its own in .*models.toml.*take out its lines"):
+        drop_entry(known_models().get("sam", "lab"))
+    assert (folder / "models.toml").read_text(encoding="utf-8") == text
+
+
 def test_a_pair_of_ones_own_can_be_asked_for(folder):
     (folder / "models.toml").write_text(
         '[sam.ours]\nsource = "/x.pth"\n\n[presets.lab]\nsam = "ours"\nclip = "mini"\n', encoding="utf-8"
@@ -122,6 +142,14 @@ def test_a_pair_of_ones_own_can_be_asked_for(folder):
         ('[sam.ours]\nsource = "x"\nfile = "../x"\n', "a file that is no plain name"),
         ('[sam.ours]\nsource = "x"\nsha256 = "12"\n', "a sha256 that is no 64 hexadecimal digits"),
         ("[models.ours]\n", "unknown table models"),
+        ('sam = "vit_b"\n', "models.toml is no list of models .sam = 'vit_b' is no table"),
+        ('[sam]\nlab = "/data/x.pth"\n', "sam.lab = '/data/x.pth' is no table"),
+        ('[presets]\nlab = "vit_b"\n', "presets.lab = 'vit_b' is no table"),
+        ('[presets.lab]\nsam = "mini"\nclip = "mini"\ntitle = 3\n', "presets.lab has a title that is no"),
+        (
+            '[clip.x]\nsource = "/x"\nimages = "nosuch"\n[presets.lab]\nsam = "mini"\nclip = "x"\n',
+            "clip.x has images = 'nosuch', which names no clip",
+        ),
     ],
 )
 def test_a_list_of_ones_own_that_cannot_be_read_is_a_sentence(folder, text, message):
@@ -135,6 +163,7 @@ def test_a_list_of_ones_own_that_cannot_be_read_is_a_sentence(folder, text, mess
     [
         ("two words", "owner/name", "clip", "", "is no name for a model: expected letters"),
         ("vit_b", "owner/name", "sam", "", "'vit_b' is taken"),
+        ("vit_b", "owner/name", "clip", "", "'vit_b' is taken"),  # both would have one folder
         ("ours", "/nowhere/at/all.pth", "sam", "", "is no source of a model: expected a path that exists"),
         ("ours", "https://x.org/clip.zip", "sam", "", "is no address of a checkpoint"),
         ("ours", "owner/name", "vision", "", "'vision' is no kind of model: expected sam or clip"),
@@ -144,6 +173,14 @@ def test_a_list_of_ones_own_that_cannot_be_read_is_a_sentence(folder, text, mess
 def test_what_cannot_be_added_is_a_sentence(folder, name, source, kind, sha256, message):
     with pytest.raises(InputError, match=message):
         add_entry(describe(name, source, kind=kind, sha256=sha256))
+
+
+@pytest.mark.parametrize(("kind", "name"), [("clip", "empty"), ("sam", "empty"), ("clip", "w.pth")])
+def test_what_holds_no_weights_cannot_be_added(folder, kind, name):
+    (folder / "empty").mkdir()
+    (folder / "w.pth").write_bytes(b"x")
+    with pytest.raises(InputError, match=rf"{name} holds no weights of a {kind.upper()}: expected"):
+        describe("ours", str(folder / name), kind=kind)
 
 
 def test_what_nothing_is_called_is_a_sentence():

@@ -103,6 +103,7 @@ def test_what_is_not_better_is_not_listed(dock, old, new, kept):
 
 
 def test_a_model_that_was_kept_can_be_named_and_forgotten(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"x")
     _fine_tuning.keep("mine", tmp_path, "mini")
     known = known_models()
     assert (known.presets["mine"].sam, known.presets["mine"].clip) == ("mini", "mine")

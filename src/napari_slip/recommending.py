@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_slip.errors import InputError
+from napari_slip.errors import InputError, ModelError
 from napari_slip.models import known_models
 from napari_slip.models.fetching import find
 from napari_slip.progress import Progress
@@ -140,7 +140,7 @@ def one_block(device: torch.device) -> Callable[[], float]:
 
 
 def advise(
-    machine: Machine, timed: Mapping[str, float] | None = None, known: Registry | None = None
+    machine: Machine, timed: Mapping[str, float | None] | None = None, known: Registry | None = None
 ) -> list[Advice]:
     """Tell what each preset costs.
 
@@ -149,14 +149,15 @@ def advise(
     machine : Machine
         From `measure`.
     timed : mapping, optional
-        Seconds of whole runs by the names of their presets, from `time_run`.
+        Seconds of whole runs by the names of their presets, from `time_presets`.
     known : Registry, optional
         All that has a name, if not given.
 
     Returns
     -------
     list of Advice
-        In the registry's order; those of whose cost nothing is known are left out.
+        In the registry's order; those of whose cost nothing is known, and those that cannot be run, are left
+        out.
     """
     known, timed, advice = known or known_models(), timed or {}, []
     for name, preset in known.presets.items():
@@ -166,6 +167,8 @@ def advise(
         entries = known.named(name)
         here = all(entry.shipped or find(entry) is not None for entry in entries)
         seconds = timed.get(name, (sam.work + PICTURES * clip.work) / machine.speed)
+        if seconds is None:
+            continue
         fits = sum(entry.size for entry in entries) + SPARE <= machine.memory
         advice.append(Advice(name, seconds, name in timed, here, fits))
     return advice
@@ -229,7 +232,7 @@ def time_run(slip: Slip, progress: Progress | None = None) -> float:
 
 def time_presets(
     advice: Sequence[Advice], load: Callable[[str], Slip], progress: Progress, patience: float = PATIENCE
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Run each preset that is here, fits, and will not take too long, over a drawn picture.
 
     Parameters
@@ -246,10 +249,16 @@ def time_presets(
     Returns
     -------
     dict of str to float
-        Seconds by name.
+        Seconds by name; None for a preset of which a model is damaged.
     """
-    wanted = [each.preset for each in advice if each.here and each.fits and each.seconds <= patience]
-    return {name: time_run(load(name), progress) for name in wanted}
+    timed: dict[str, float | None] = {}
+    for each in advice:
+        if each.here and each.fits and each.seconds <= patience:
+            try:
+                timed[each.preset] = time_run(load(each.preset), progress)
+            except ModelError:
+                timed[each.preset] = None
+    return timed
 
 
 def drawn_picture() -> NDArray[np.uint8]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
@@ -101,13 +100,14 @@ class ModelRecipe:
 def whole_path(model: str | None) -> str | None:
     """Make a path independent of the folder in which the command ran; leave names alone."""
     from napari_slip.models import known_models
+    from napari_slip.models.folders import own_path
     from napari_slip.segmentation.adopted import PREFIX
 
     if model is not None and model.startswith(PREFIX):
         return PREFIX + str(whole_path(model.removeprefix(PREFIX)))
-    if model is None or not Path(model).expanduser().exists():
+    if model is None or not own_path(model).exists():
         return model
     known = known_models()
     if known.get("sam", model) or known.get("clip", model):
         return model
-    return str(Path(model).expanduser().resolve())
+    return str(own_path(model).resolve())

@@ -11,6 +11,8 @@ from napari_slip.cli._sentences import SOME_FAILED, fail, say, sentences
 from napari_slip.cli.recommend import recommend
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from napari_slip.models.registry import Entry
 
 app = typer.Typer(help="Models: list them, fetch them, check them, carry them to another machine.")
@@ -65,11 +67,13 @@ def fetch(names: Names) -> None:
         if entry.shipped:
             typer.echo(f"{entry.name} is part of napari-slip.")
             continue
-        here = fetching.find(entry)
+        here, known = fetching.find(entry), fetching.known_hash(entry)
         with Bar() as bar:
             place = fetching.fetch(entry, bar.progress)
+        if here and known:
+            fetching.check(entry, fetching.sha256_of(fetching.weights_of(entry, place)))
         typer.echo(f"{entry.name} {'was here already' if here else 'was fetched'}: {place}")
-        if not here and not entry.sha256:
+        if not here and not known:
             say(
                 f"No hash of {entry.name} is published, so that its first download could not be compared; "
                 f"its SHA-256 is {fetching.known_hash(entry)}, and is compared from now on."
@@ -85,7 +89,8 @@ def verify(
     from napari_slip.errors import ModelError
     from napari_slip.models import fetching, known_models
 
-    entries = _named(names) if names else list(known_models().models.values())
+    known = known_models().models.values()
+    entries = _named(names) if names else [*known, *fetching.fetched_from_the_hub()]
     bad = 0
     for entry in entries:
         place = None if entry.shipped else fetching.find(entry)
@@ -94,9 +99,13 @@ def verify(
                 where = "part of napari-slip" if entry.shipped else "not on this machine"
                 typer.echo(f"{entry.name} is {where}.")
             continue
-        seen = fetching.sha256_of(fetching.weights_of(entry, place))
+        weights = fetching.weights_of(entry, place)
+        if not weights.is_file():
+            bad += 1
+            say(f"{entry.name} has no weights at {weights}: copy them there, or remove the name.")
+            continue
         try:
-            fetching.check(entry, seen)
+            fetching.check(entry, fetching.sha256_of(weights))
         except ModelError as error:
             bad += 1
             say(str(error))
@@ -166,6 +175,7 @@ def import_(path: Annotated[Path, typer.Argument(help="A file of napari-slip mod
 
 
 def _named(names: list[str], *, whole: bool = True) -> list[Entry]:
+    from napari_slip.models.fetching import fetched_from_the_hub
     from napari_slip.models.hub import is_hub_name
     from napari_slip.models.registry import known_models, of_the_hub
 
@@ -173,7 +183,7 @@ def _named(names: list[str], *, whole: bool = True) -> list[Entry]:
     found = []
     for name in names:
         if is_hub_name(name):
-            found.append(of_the_hub("clip", name))
+            found += fetched_from_the_hub(name) or [of_the_hub("clip", name)]
         else:
             found += known.named(name, whole=whole)
     return list(dict.fromkeys(found))
@@ -195,21 +205,28 @@ def _list(json: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     for column in ("preset", "what it is", "MB", "licence"):
-        table.add_column(column, justify="right" if column == "MB" else "left")
+        _add_column(table, column)
     for name, preset in known.presets.items():
         table.add_row(name, preset.title, str(preset.size_mb), preset.licence)
-    Console().print(table)
+    console = Console(markup=False, emoji=False)  # titles are what people have written
+    console.print(table)
     typer.echo()
     table = Table(box=None, pad_edge=False)
     for column in ("model", "for", "good at", "MB", "licence", "here"):
-        table.add_column(column, justify="right" if column == "MB" else "left")
+        _add_column(table, column)
     for entry in known.models.values():
         job = "--sam" if entry.kind == "sam" else "--clip"
         here = "part of it" if entry.shipped else "yes" if _place(entry) else "gated" if entry.gated else ""
         good_at, megabytes = entry.good_at or entry.title, str(entry.megabytes)
         table.add_row(entry.name, job, good_at, megabytes, entry.licence, here)
-    Console().print(table)
+    console.print(table)
     typer.echo("Also: --sam a checkpoint or a folder, --clip a hub name or a folder. More: models info NAME.")
+
+
+def _add_column(table: Table, title: str) -> None:
+    """Add a column; in a narrow window names stay as they must be typed, and all else is folded."""
+    name = title in ("preset", "model")
+    table.add_column(title, justify="right" if title == "MB" else "left", no_wrap=name, overflow="fold")
 
 
 def _told(entry: Entry) -> dict[str, object]:

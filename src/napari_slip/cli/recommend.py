@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_slip.cli import _options as o  # noqa: TC001 - typer reads the annotations
-from napari_slip.cli._sentences import sentences
+from napari_slip.cli._sentences import say, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,8 @@ def recommend(
             bar.progress,
             patience,
         )
+    for name in (name for name, seconds in timed.items() if seconds is None):
+        say(f"{name} is left out because it cannot be run: compare it with napari-slip models verify {name}.")
     advice = recommending.advise(machine, timed)
     chosen = recommending.choose(advice, kind, patience)
     if json:
@@ -86,4 +88,4 @@ def _table(advice: Sequence[Advice], chosen: Advice) -> None:
             "yes" if each.here else "",
             ", ".join(preset.suits),
         )
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)

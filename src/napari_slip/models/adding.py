@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from napari_slip.errors import InputError
-from napari_slip.models.hub import is_hub_name
+from napari_slip.models.folders import own_path
+from napari_slip.models.hub import WEIGHT_FILES, is_hub_name
 from napari_slip.models.registry import KINDS, Entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def describe(
@@ -36,7 +41,7 @@ def describe(
     Raises
     ------
     InputError
-        If the source is nothing of these.
+        If the source is nothing of these, or holds no weights.
     """
     wanted = next((each for each in KINDS if each == kind), None)
     if wanted is None:
@@ -44,8 +49,9 @@ def describe(
     sha256 = sha256.lower().removeprefix("sha256:")
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
         raise InputError(f"{sha256!r} is no SHA-256: expected 64 hexadecimal digits.")
-    path, file, size = Path(source).expanduser(), "", 0
+    path, file, size = own_path(source), "", 0
     if path.exists():
+        _refuse_empty(path, wanted)
         source = str(path.resolve())
         size = path.stat().st_size if path.is_file() else 0
     elif re.match("https?://", source):
@@ -73,3 +79,12 @@ def describe(
         size=size,
         licence=licence,
     )
+
+
+def _refuse_empty(path: Path, kind: str) -> None:
+    if not (path.is_file() and kind == "sam") and not any((path / file).is_file() for file in WEIGHT_FILES):
+        checkpoint = "a checkpoint, or " if kind == "sam" else ""
+        raise InputError(
+            f"{path} holds no weights of a {kind.upper()}: expected {checkpoint}a folder with "
+            f"{' or '.join(WEIGHT_FILES)}, as transformers writes it."
+        )

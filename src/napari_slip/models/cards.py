@@ -85,12 +85,24 @@ def normalisation(folder: Path, otherwise: tuple[Colour, Colour] = (MEAN, STD)) 
         Of the model.
     otherwise : two times three floats
         Where the folder says nothing.
+
+    Raises
+    ------
+    ModelError
+        If it says something else than three numbers.
     """
     for file in ("preprocessor_config.json", "processor_config.json"):
         values: dict[str, Any] = read_json(folder / file) if (folder / file).is_file() else {}
-        values = values.get("image_processor", values)
+        inner = values.get("image_processor")
+        values = inner if isinstance(inner, dict) else values
         if "image_mean" in values and "image_std" in values:
-            return _three(values["image_mean"]), _three(values["image_std"])
+            try:
+                return _three(values["image_mean"]), _three(values["image_std"])
+            except (TypeError, ValueError) as error:
+                raise ModelError(
+                    f"{folder / file} has an image_mean or image_std that is not three numbers: fetch or "
+                    "copy it again."
+                ) from error
     return otherwise
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_slip.errors import Cancelled
 from napari_slip.progress import Progress
@@ -23,6 +23,9 @@ TRIES = 5
 
 PIECE = 1 << 16
 """Bytes between two looks at the stop button."""
+
+HASHED = 1 << 22
+"""Bytes that are hashed between two looks at it."""
 
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
 
@@ -75,29 +78,21 @@ def download(
 
 
 def _download(address: str, path: Path, sha256: str, size: int, progress: Progress) -> None:
-    import pooch
-
-    pooch.get_logger().setLevel(logging.WARNING)  # who wants to hear of the download passes a progress
-    part = _Part(path, bool(sha256), size, progress)
+    part = _Part(path, sha256, size, progress)
     mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
     addresses = [*([f"{mirror}/{path.name}"] if mirror else []), address]
-    known = f"sha256:{sha256}" if sha256 else None
     once_more = True
     while addresses:
         try:
-            pooch.retrieve(addresses[0], known, fname=path.name, path=path.parent, downloader=part)
+            part.fetch(addresses[0])
             return
         except Cancelled:
             raise
-        except _Wrong as error:
-            addresses.pop(0)
-            problem: Exception = error
-        except ValueError as error:  # what pooch raises for a wrong hash
+        except _Other as error:
             if not (part.pieced and once_more):  # what was pieced together may have been of two files
                 addresses.pop(0)
             once_more = not part.pieced
-            problem = _Wrong("it is another file: its hash is not the known one")
-            problem.__cause__ = error
+            problem: Exception = error
         except Exception as error:  # whatever the network, the server and the disk can do
             addresses.pop(0)
             problem = error
@@ -108,25 +103,33 @@ class _Wrong(Exception):
     """What the server has is not what is known, however often it is asked."""
 
 
-class _Part:
-    """A downloader for pooch that goes on from what an earlier one left in ``PATH.part``."""
+class _Other(Exception):
+    """What has arrived is not what is known."""
 
-    def __init__(self, path: Path, checked: bool, size: int, progress: Progress) -> None:
+
+class _Part:
+    """A download that goes on from what an earlier one left in ``PATH.part``."""
+
+    def __init__(self, path: Path, sha256: str, size: int, progress: Progress) -> None:
+        self.whole = path
         self.path = _beside(path, ".part")
         self.tag = _beside(path, ".part.tag")
-        self.checked = checked
+        self.sha256 = sha256
         self.size = size
         self.progress = progress
         self.pieced = False
 
-    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
-        """Fetch `url` into `output_file`, as pooch asks."""
+    def fetch(self, url: str) -> None:
+        """Fetch what lies at `url`, and give it its name if it is what is known."""
         from requests import ConnectionError, Timeout
         from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 
         left = TRIES
         self.pieced = self.done() > 0
-        while True:
+        # of a file of unknown size only its hash tells that nothing is left to ask for
+        unsure = self.sha256 and self.pieced and not self.size
+        whole = unsure and self._hash() == self.sha256
+        while not whole:
             before = self.done()
             try:
                 if not self.size or before != self.size:
@@ -138,8 +141,21 @@ class _Part:
                 if left <= 0:
                     raise
                 self._wait(error.seconds if isinstance(error, _Busy) else 0.2 * (TRIES - left))
-        os.replace(self.path, output_file)
+        if self.sha256 and self._hash() != self.sha256:
+            self.path.unlink()
+            self.tag.unlink(missing_ok=True)
+            raise _Other("it is another file: its hash is not the known one")
+        os.replace(self.path, self.whole)
         self.tag.unlink(missing_ok=True)
+
+    def _hash(self) -> str:
+        """Hash what has arrived; who stops this finds it still there."""
+        found = hashlib.sha256()
+        with self.path.open("rb") as file:
+            while piece := file.read(HASHED):
+                self.progress.check()
+                found.update(piece)
+        return found.hexdigest()
 
     def done(self) -> int:
         """Return how many bytes have arrived."""
@@ -150,7 +166,7 @@ class _Part:
 
         done, tag = self.done(), self.tag.read_text("utf-8") if self.tag.is_file() else ""
         headers = {"Accept-Encoding": "identity"}
-        if done and (self.checked or tag):  # without either, nobody could tell that it is still the same file
+        if done and (self.sha256 or tag):  # without either, nobody could tell that it is still the same file
             headers["Range"] = f"bytes={done}-"
             if tag:
                 headers["If-Range"] = tag

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import Cancelled, ModelError
-from napari_slip.models.folders import models_folder, record, recorded
-from napari_slip.models.hub import WEIGHT_FILES, Unfetched, fetch_folder, is_hub_name, kept_folder, offline
-from napari_slip.models.registry import drop_entry, known_models, of_the_hub
+from napari_slip.models.folders import models_folder, names_recorded, own_path, record, recorded
+from napari_slip.models.hub import (
+    TOKENIZER_FILES,
+    WEIGHT_FILES,
+    Unfetched,
+    fetch_folder,
+    is_hub_name,
+    kept_folder,
+    offline,
+)
+from napari_slip.models.registry import KINDS, drop_entry, known_models, of_the_hub
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_slip.models.registry import Entry, Kind
     from napari_slip.progress import Progress
 
@@ -32,8 +41,9 @@ def find(entry: Entry) -> Path | None:
     if entry.file and (folder / entry.file).is_file():
         return folder if entry.repository or (folder / "config.json").is_file() else folder / entry.file
     if entry.repository:
-        return kept_folder(entry.repository, entry.revision, entry.file)
-    path = models_folder() / entry.file if entry.address else Path(entry.source).expanduser()
+        either = TOKENIZER_FILES if entry.kind == "clip" else ()
+        return kept_folder(entry.repository, entry.revision, entry.file, either)
+    path = models_folder() / entry.file if entry.address else own_path(entry.source)
     return path if path.exists() and not entry.shipped else None
 
 
@@ -62,7 +72,7 @@ def place_of(kind: Kind, name: str, progress: Progress | None = None) -> tuple[P
         As `fetch`.
     """
     entry = known_models().get(kind, name)
-    path = Path(name).expanduser()
+    path = own_path(name)
     if entry is None and not path.exists():
         if (models_folder() / name).is_dir():
             return models_folder() / name, None
@@ -114,7 +124,9 @@ def fetch(entry: Entry, progress: Progress | None = None) -> Path:
         )
     weights = weights_of(entry, place)
     if not entry.sha256:
-        record(entry.kind, entry.name, {"sha256": sha256_of(weights)[7:], "size": weights.stat().st_size})
+        seen = sha256_of(weights)
+        check(entry, seen)  # it may have been here once, and be another by now
+        record(entry.kind, entry.name, {"sha256": seen[7:], "size": weights.stat().st_size})
     return place
 
 
@@ -135,16 +147,23 @@ def check(entry: Entry, seen: str) -> None:
     """
     known = known_hash(entry)
     if known and seen != f"sha256:{known}":
+        forgets = "" if entry.sha256 else ", which forgets the first hash too"
         raise ModelError(
             f"The weights of {entry.name} are not those that were published or first fetched (their SHA-256 "
             f"begins {seen[7:15]}, but {known[:8]} is expected): remove them with napari-slip models remove "
-            f"{entry.name}, and fetch them again."
+            f"{entry.name}{forgets}, and fetch them again."
         )
 
 
 def known_hash(entry: Entry) -> str:
     """Return the SHA-256 of a model's weights, as published or as first seen here; empty if unknown."""
     return entry.sha256 or str(recorded(entry.kind, entry.name).get("sha256", ""))
+
+
+def fetched_from_the_hub(name: str = "") -> list[Entry]:
+    """Return the models that were fetched by their names on the hub, or those of one such name."""
+    found = [(kind, each) for kind in KINDS for of, each in names_recorded() if of == kind]
+    return [of_the_hub(kind, each) for kind, each in found if is_hub_name(each) and name in ("", each)]
 
 
 def remove(entry: Entry) -> int:

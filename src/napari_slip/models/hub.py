@@ -19,13 +19,18 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 SMALL_FILES = ("*.json", "merges.txt")
 """What else a model of transformers needs."""
 
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
+"""Names of the files, one of which says how a CLIP cuts texts."""
+
 
 class Unfetched(Exception):
     """Why a model of the hub could not be had, as part of a sentence."""
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether a name looks like ``owner/model``."""
+    """Whether a name looks like ``owner/model``; what ends like weights is a path that was meant."""
+    if name.endswith((".pth", ".pt", ".safetensors", ".bin", ".onnx")):
+        return False
     return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name) is not None
 
 
@@ -36,7 +41,9 @@ def offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def kept_folder(repository: str, revision: str = "", weights: str = "") -> Path | None:
+def kept_folder(
+    repository: str, revision: str = "", weights: str = "", either: Sequence[str] = ()
+) -> Path | None:
     """Return the folder of a model that was fetched whole, without asking the network.
 
     Parameters
@@ -47,6 +54,8 @@ def kept_folder(repository: str, revision: str = "", weights: str = "") -> Path 
         Which one; the newest that was fetched if empty.
     weights : str
         The file of weights; any of `WEIGHT_FILES` if empty.
+    either : sequence of str
+        Files of which one is needed too: other programs fetch into this cache, and only what they need.
 
     Returns
     -------
@@ -57,7 +66,9 @@ def kept_folder(repository: str, revision: str = "", weights: str = "") -> Path 
 
     for name in [weights] if weights else WEIGHT_FILES:
         path = try_to_load_from_cache(repository, name, revision=revision or None)
-        if isinstance(path, str) and (Path(path).parent / "config.json").is_file():
+        if not isinstance(path, str) or not (Path(path).parent / "config.json").is_file():
+            continue
+        if not either or any((Path(path).parent / file).is_file() for file in either):
             return Path(path).parent
     return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
 import zipfile
@@ -16,7 +15,7 @@ from napari_slip.errors import InputError, ModelError
 from napari_slip.models.fetching import check, find, known_hash, sha256_of, weights_of
 from napari_slip.models.folders import models_folder, record
 from napari_slip.models.hub import is_hub_name
-from napari_slip.models.registry import add_entry, as_toml, known_models, read_entry
+from napari_slip.models.registry import add_entry, as_toml, known_models, read_entry, refuse_taken
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
@@ -61,12 +60,12 @@ def export_pack(entries: Sequence[Entry], path: Path, progress: Progress | None 
         if entry.shipped:
             continue
         place = find(entry)
-        if place is None:
+        weights = weights_of(entry, place) if place else None
+        if place is None or weights is None or not weights.is_file():
             raise ModelError(
                 f"{entry.name} is not on this machine: fetch it first with napari-slip models fetch "
                 f"{entry.name}."
             )
-        weights = weights_of(entry, place)
         if is_hub_name(entry.name):
             raise InputError(
                 f"{entry.name} has no name of its own: give it one first with napari-slip models add NAME "
@@ -116,6 +115,8 @@ def import_pack(path: Path, progress: Progress | None = None) -> list[Entry]:
     ------
     ModelError
         If the file is no pack, is damaged, or would write anywhere else.
+    InputError
+        If a model's name or folder is taken by something else.
     """
     progress = progress or Progress()
     try:
@@ -125,10 +126,11 @@ def import_pack(path: Path, progress: Progress | None = None) -> list[Entry]:
             if not cards or {_folder(member) for member in members} - set(cards):
                 raise _no_pack(path, "a folder has no card")
             entries = [_card(archive, member, name, path) for name, member in cards.items()]
+            wanted = [entry for entry in entries if not _is_here(entry)]
             models_folder().mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=models_folder(), prefix=".import-") as temporary:
                 _unpack(archive, members, Path(temporary), progress)
-                for entry in entries:
+                for entry in wanted:
                     _settle(entry, Path(temporary) / entry.name)
     except FileNotFoundError as error:
         raise ModelError(f"There is no file {path}: expected a pack of napari-slip models export.") from error
@@ -170,10 +172,32 @@ def _card(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, path: Pa
         raise _no_pack(path, f"the card of {name} cannot be read") from error
     if entry.name != name or not entry.file or not entry.sha256 or name.startswith("."):
         raise _no_pack(path, f"the card in {name} is of another model")
-    known = known_models().get(entry.kind, entry.name)
-    if known is not None:
-        check(known, f"sha256:{entry.sha256}")
     return entry
+
+
+def _is_here(entry: Entry) -> bool:
+    """Say whether a name means this very model already; refuse a name or a folder of something else."""
+    known = known_models().get(entry.kind, entry.name)
+    if known is None:
+        refuse_taken(entry)
+    else:
+        check(known, f"sha256:{entry.sha256}")
+        if known.shipped or known.file != entry.file:  # `find` would not look for it where packs are unpacked
+            place = find(known)
+            weights = weights_of(known, place) if place else None
+            if weights and weights.is_file() and sha256_of(weights) == f"sha256:{entry.sha256}":
+                return True
+            raise InputError(
+                f"{entry.name} means another model here ({known.source}) than in this pack: remove that name "
+                f"with napari-slip models remove {entry.name}, and import again."
+            )
+    place = models_folder() / entry.name
+    if os.path.lexists(place) and not (place / CARD).is_file():
+        raise InputError(
+            f"{place} is there already and came from no pack, so that it is not replaced: move it away, and "
+            "import again."
+        )
+    return False
 
 
 def _unpack(
@@ -198,9 +222,15 @@ def _settle(entry: Entry, unpacked: Path) -> None:
             f"The weights of {entry.name} in the pack are not those of its card: copy or export it again."
         )
     place = models_folder() / entry.name
+    before = unpacked.with_name(f".{entry.name}")  # no model of the pack is called so, and it goes with them
     if place.exists():
-        shutil.rmtree(place)
-    os.replace(unpacked, place)
+        os.replace(place, before)
+    try:
+        os.replace(unpacked, place)
+    except OSError:
+        if before.exists():
+            os.replace(before, place)
+        raise
     known = known_models().get(entry.kind, entry.name)
     if known is None:
         add_entry(replace(entry, source=str(place)))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_slip.atomic import replacing
 from napari_slip.errors import InputError, ModelError
-from napari_slip.models.folders import models_folder
+from napari_slip.models.folders import changing, models_folder
+from napari_slip.models.tables import without
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,20 +212,28 @@ def add_entry(entry: Entry) -> Path:
     InputError
         If the name is no plain word, or is taken.
     """
+    with changing():
+        refuse_taken(entry)
+        return _append(as_toml(entry))
+
+
+def refuse_taken(entry: Entry) -> None:
+    """Refuse a name for a new model that is no plain word, or that is taken.
+
+    Raises
+    ------
+    InputError
+        If it is; also by a model of the other kind, because both would have one folder.
+    """
     if not re.fullmatch(r"\w[\w.-]*", entry.name):
         raise InputError(
             f"{entry.name!r} is no name for a model: expected letters, digits, dots, - and _ without spaces."
         )
     known = known_models()
-    if known.get(entry.kind, entry.name) or entry.name in known.presets:
+    if any(known.get(kind, entry.name) for kind in KINDS) or entry.name in known.presets:
         raise InputError(
             f"{entry.name!r} is taken: choose another name, or remove it from {models_folder() / OWN} first."
         )
-    path = models_folder() / OWN
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    with replacing(path) as unfinished:
-        unfinished.write_text(text + ("\n" if text else "") + as_toml(entry), encoding="utf-8")
-    return path
 
 
 def add_preset(name: str, preset: Preset) -> Path:
@@ -235,29 +244,49 @@ def add_preset(name: str, preset: Preset) -> Path:
     InputError
         If there is a preset of that name.
     """
-    if name in known_models().presets:
-        raise InputError(f"There is a preset called {name!r} already: choose another name.")
-    path = models_folder() / OWN
     lines = [
         f"{key} = {json.dumps(getattr(preset, key), ensure_ascii=False)}" for key in ("sam", "clip", "title")
     ]
+    with changing():
+        if name in known_models().presets:
+            raise InputError(f"There is a preset called {name!r} already: choose another name.")
+        return _append(f'[presets."{name}"]\n' + "\n".join(lines) + "\n")
+
+
+def _append(table: str) -> Path:
+    path = models_folder() / OWN
     text = path.read_text(encoding="utf-8") + "\n" if path.is_file() else ""
     with replacing(path) as unfinished:
-        unfinished.write_text(f'{text}[presets."{name}"]\n' + "\n".join(lines) + "\n", encoding="utf-8")
+        unfinished.write_text(text + table, encoding="utf-8")
     return path
 
 
 def drop_entry(entry: Entry) -> bool:
-    """Take a model, and presets that need it, out of the user's own file; say whether it was there."""
+    """Take a model, and presets that need it, out of the user's own file; say whether it was there.
+
+    Raises
+    ------
+    InputError
+        If it is written there in a way that only a person can take out.
+    """
     path = models_folder() / OWN
-    if not path.is_file() or entry.name not in tomllib.loads(path.read_text("utf-8")).get(entry.kind, {}):
+    if not path.is_file():
         return False
-    tables = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
-    head = re.compile(rf"\[{entry.kind}\.\"?{re.escape(entry.name)}\"?\]")
-    needs = re.compile(rf"(?m)^{entry.kind} *= *\"{re.escape(entry.name)}\"$")
-    kept = [t for t in tables if not head.match(t) and not (t.startswith("[presets.") and needs.search(t))]
-    with replacing(path) as unfinished:
-        unfinished.write_text("".join(kept), encoding="utf-8")
+    with changing():
+        text = path.read_text(encoding="utf-8")
+        tables = tomllib.loads(text)
+        if entry.name not in tables.get(entry.kind, {}):
+            return False
+        pairs = tables.get("presets", {}).items()
+        needing = [("presets", name) for name, pair in pairs if pair.get(entry.kind) == entry.name]
+        kept = without(text, [(entry.kind, entry.name), *needing])
+        if kept is None:
+            raise InputError(
+                f"{entry.name} is no table of its own in {path}, so that it cannot be taken out from here: "
+                "take out its lines by hand."
+            )
+        with replacing(path) as unfinished:
+            unfinished.write_text(kept, encoding="utf-8")
     return True
 
 
@@ -297,12 +326,20 @@ def _read(text: str, known: Registry) -> Registry:
     if unknown := set(tables) - {*KINDS, "presets"}:
         raise ValueError(f"unknown table {sorted(unknown)[0]}")
     models, presets = dict(known.models), dict(known.presets)
+    for top, named in tables.items():
+        if not isinstance(named, dict):
+            raise ValueError(f"{top} = {named!r} is no table")
+        for name, values in named.items():
+            if not isinstance(values, dict):
+                raise ValueError(f"{top}.{name} = {values!r} is no table")
     for kind in KINDS:
         for name, values in tables.get(kind, {}).items():
             models[kind, name] = _entry(kind, name, values)
     for name, values in tables.get("presets", {}).items():
         if not all(isinstance(values.get(kind), str) for kind in KINDS):
             raise ValueError(f"presets.{name} names no sam or no clip")
+        if not isinstance(values.get("title", ""), str) or not isinstance(values.get("suits", []), list):
+            raise ValueError(f"presets.{name} has a title that is no text, or suits that are no list")
         presets[name] = _preset(values, models)
     return Registry(models, presets)
 
@@ -327,7 +364,10 @@ def _entry(kind: Kind, name: str, values: dict[str, Any]) -> Entry:
 def _preset(values: dict[str, Any], models: dict[tuple[Kind, str], Entry]) -> Preset:
     sam, clip = values["sam"], values["clip"]
     pair = [entry for entry in (models.get(("sam", sam)), models.get(("clip", clip))) if entry]
-    pair += [models["clip", entry.images] for entry in pair if entry.images]
+    for entry in [entry for entry in pair if entry.images]:
+        if ("clip", entry.images) not in models:
+            raise ValueError(f"{entry.kind}.{entry.name} has images = {entry.images!r}, which names no clip")
+        pair.append(models["clip", entry.images])
     return Preset(
         sam,
         clip,

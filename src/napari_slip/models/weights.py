@@ -64,8 +64,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise _damaged(path) from error
     if isinstance(state, dict):
         state = next((state[name] for name in _WRAPPERS if isinstance(state.get(name), dict)), state)
-    if not (isinstance(state, dict) and state and all(_is_plain(value) for value in state.values())):
+    if not (isinstance(state, dict) and state and all(map(_is_plain, state, state.values()))):
         raise ModelError(f"{path} holds no network: expected a state_dict, which maps names to tensors.")
+    if packed := next((name for name, values in state.items() if _is_packed(values)), None):
+        raise ModelError(
+            f"{path} holds numbers of a kind that is not taken ({state[packed].dtype}, in {packed}): "
+            "expected a model in float32, float16 or bfloat16."
+        )
     if bad := next((name for name, values in state.items() if not _is_finite(values)), None):
         raise ModelError(
             f"{path} holds numbers that are none (NaN or infinite, in {bad}), so that nothing can come of "
@@ -88,11 +93,16 @@ def _refuse_bombs(path: Path) -> None:
         )
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(name: Any, value: Any) -> bool:
     import torch
 
     plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout == torch.strided
-    return plain and value.device.type == "cpu"
+    return isinstance(name, str) and plain and value.device.type == "cpu"
+
+
+def _is_packed(values: Tensor) -> bool:
+    """Whether these are numbers of eight bits, which mean nothing without scales that are not here."""
+    return values.is_floating_point() and values.dtype.itemsize == 1
 
 
 def _is_finite(values: Tensor) -> bool:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import ModelError
 from napari_slip.models.cards import read_json
 from napari_slip.models.devices import resolve_device
 from napari_slip.models.fetching import check, place_of
+from napari_slip.models.folders import own_path
 from napari_slip.models.sam import load_sam
 from napari_slip.segmentation.adopted import PREFIX, LabelsSegmenter
 from napari_slip.segmentation.segmenter import SamSegmenter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_slip.progress import Progress
     from napari_slip.segmentation.protocols import Segmenter
 
@@ -54,7 +56,7 @@ def load_segmenter(
     """
     name = str(name_or_path)
     if name.startswith(PREFIX):
-        return LabelsSegmenter.read(Path(name.removeprefix(PREFIX)).expanduser())
+        return LabelsSegmenter.read(own_path(name.removeprefix(PREFIX)))
     target = resolve_device(device)
     place, entry = (None, None) if name == "mini" else place_of("sam", name, progress)
     if place is None or not (place / "config.json").is_file():
