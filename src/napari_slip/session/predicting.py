@@ -60,7 +60,7 @@ def predict(
         rows = np.flatnonzero(accepted[:, column])
         for row in rows[np.argsort(-match.calibrated[rows, column], kind="stable")]:
             new = object_of(match, int(row), column, plane, "predicted")
-            if room < 1 or any(_settles(thing, new) for thing in decided[name]):
+            if room < 1 or any(settles(thing, new) for thing in decided[name]):
                 continue
             room -= 1
             known = open_now.get((name, new.segment))
@@ -91,14 +91,16 @@ def object_of(match: Match, row: int, column: int, plane: tuple[int, ...], statu
     )
 
 
-def _settles(decided: Object, new: Object) -> bool:
+def settles(decided: Object, new: Object) -> bool:
     """Whether a decision has been made about what is predicted, by these segments or by others."""
     shared = shared_pixels(decided, new)
     if not shared:
         return False
     if shared >= SAME * (decided.area + new.area - shared):
         return True
-    return decided.status != "rejected" and shared > INSIDE * min(decided.area, new.area)
+    if decided.status == "rejected":  # what it came from, if it was larger than that when it went
+        return decided.segment == new.segment and shared > INSIDE * new.area
+    return shared > INSIDE * min(decided.area, new.area)
 
 
 def _same_mask(one: Object, other: Object) -> bool:
