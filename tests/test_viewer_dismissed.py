@@ -1,4 +1,4 @@
-"""What is removed or clicked away in the viewer stays away."""
+"""What is removed or clicked away in the viewer stays away; labels of large numbers can be shown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 from _fake_engine import ask
+from test_viewer_stack import series
 
-from napari_slip.viewer import _clicks
+from napari_slip.objects import Object
+from napari_slip.session import ClassList, Contents, Session, State
+from napari_slip.viewer import SlipDock, _clicks, _sessions
+from napari_slip.viewer._source import locate
 
 pytest_plugins = ["_dock_fixtures"]
 
@@ -45,3 +49,18 @@ def test_what_was_clicked_away_whole_is_gone_and_the_next_click_begins_anew(dock
     assert not (desk.sheet.workspace.session.picture() == thing.id).any()
     assert not desk.sheet.workspace.session.picture()[20, 60]
     assert not desk.correction.chosen
+
+
+def test_a_track_of_objects_with_large_numbers_is_opened_again(viewer, engine):
+    image = viewer.add_image(series(), name="series", rgb=True)
+    crop = np.ones((10, 10), bool)
+    numbers = (5, 40_000, 70_000)
+    things = {i: Object(i, "green", "accepted", crop, (9, 9), (t,), track=5) for t, i in enumerate(numbers)}
+    session = Session.of(Contents((96, 128), State(ClassList().add("green"), things), 70_001))
+    key = _sessions.session_key(image, locate(viewer, image))
+    session.save(_sessions.folder() / f"{key}.slip")
+    dock = SlipDock(viewer, engine)
+    layer = viewer.layers["series matches"]
+    assert layer.selected_label == 70_001
+    assert set(np.unique(np.asarray(layer.data[:3]))) == {0, 5}
+    dock.dispose()
