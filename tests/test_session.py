@@ -145,11 +145,11 @@ def test_painting_over_an_object_corrects_both(session):
     assert not session.absorb(painted)
 
 
-def test_erasing_an_object_whole_deletes_it_and_undo_brings_it_back(session):
+def test_erasing_an_object_whole_takes_it_away_and_undo_brings_it_back(session):
     first, _ = session.objects
     before = session.picture()
     session.absorb(np.where(before == first, 0, before))
-    assert first not in session.objects
+    assert first not in session.picture() and session.objects[first].status == "rejected"
     session.undo()
     np.testing.assert_array_equal(session.picture(), before)
 

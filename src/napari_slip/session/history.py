@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_slip.session.classes import ClassList
@@ -58,13 +58,19 @@ class Step:
     def apply(self, state: State) -> State:
         """Return a state after the step; what has been predicted since the step was taken gives way to it."""
         classes = state.classes if self.classes is None else _moved(state.classes, *self.classes)
-        objects = dict(state.objects)
-        for i, (_, after) in self.objects.items():
+        objects, back = dict(state.objects), []
+        for i, (before, after) in self.objects.items():
             if after is None:
                 objects.pop(i, None)
-            else:
-                objects[i] = after
-        back = [o for _, o in self.objects.values() if o is not None]
+                continue
+            if before is not None and before.status == after.status == "predicted":
+                now = objects.get(i) or _heir(before, state)
+                if now is None:  # it is not predicted any more
+                    continue
+                if now is not before and _relinked(before, after):
+                    after = replace(now, track=after.track)
+            objects[after.id] = after
+            back.append(after)
         taken = {_thing(o): o.id for o in back if o.segment is not None}
         kept = {
             i: o
@@ -107,6 +113,21 @@ def _moved(now: ClassList, before: ClassList, after: ClassList) -> ClassList:
     """Return the classes after a step, with those that predictions have added since."""
     added = [c for c in now if c.name not in before and c.name not in after]
     return ClassList((*after.classes, *added))
+
+
+def _relinked(before: Object, after: Object) -> bool:
+    """Whether an object has got another track and nothing else."""
+    one, other = ((o.class_name, o.status, o.origin, o.segment, o.score, o.pointing) for o in (before, after))
+    return before.track != after.track and before.crop is after.crop and one == other
+
+
+def _heir(gone: Object, state: State) -> Object | None:
+    """Return the prediction that has the place of one that is gone in its track."""
+    if gone.status != "predicted" or gone.track is None:
+        return None
+    place = gone.class_name, gone.plane, gone.track, gone.status
+    same = (o for o in state.objects.values() if (o.class_name, o.plane, o.track, o.status) == place)
+    return next(same, None)
 
 
 def _thing(o: Object) -> tuple[str, tuple[int, ...], int | None]:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_slip.objects import Object, draw_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -78,6 +78,11 @@ def absorb_painting(
             after[label] = blank.with_mask(painted == label)
             free = max(free, blank.id + 1)
     return _show(after, painted)
+
+
+def by_label(objects: Iterable[Object]) -> dict[int, Object]:
+    """Return the objects of a plane by their labels; of one label it is the one that is drawn."""
+    return {thing.label: thing for thing in sorted(objects, key=lambda thing: thing.status != "rejected")}
 
 
 def own_labels(picture: NDArray[np.uint32], taken: set[int], free: int) -> NDArray[np.uint32]:

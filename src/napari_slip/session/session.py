@@ -13,10 +13,11 @@ from psygnal import Signal
 
 from napari_slip.errors import InputError
 from napari_slip.objects import Object, Status, draw_objects, read_objects
+from napari_slip.session.dismissing import dismiss
 from napari_slip.session.editing import Edit
 from napari_slip.session.history import History, State, Step
 from napari_slip.session.including import include
-from napari_slip.session.painting import absorb_painting, own_labels
+from napari_slip.session.painting import absorb_painting, by_label, own_labels
 from napari_slip.session.predicting import predict
 from napari_slip.session.saving import Contents, read_session, write_session
 
@@ -136,12 +137,11 @@ class Session:
             free = max(free, i + 1)
             objects[i] = replace(thing, id=i)
             ids.append(i)
-        names = dict.fromkeys(thing.class_name for thing in edit.changed)
         classes = self.classes
-        for name in names:
+        for name in dict.fromkeys(thing.class_name for thing in edit.changed):
             classes = classes if name in classes else classes.add(name)
         if edit.changed or edit.removed:
-            self._commit(State(classes, dict(sorted(objects.items()))))
+            self._commit(State(classes, dismiss(self._state.objects, objects, self._history.past)))
         return ids
 
     def rescore(self, scores: Mapping[Object, float]) -> None:
@@ -270,8 +270,8 @@ class Session:
         drawn = self.picture(plane)
         if (drawn == picture).all():
             return False
-        here = {o.label: o for o in self._state.objects.values() if o.plane == plane}
-        elsewhere = {i: o for i, o in self._state.objects.items() if o.plane != plane}
+        here = by_label(o for o in self._state.objects.values() if o.plane == plane)
+        elsewhere = {i: o for i, o in self._state.objects.items() if here.get(o.label) is not o}
         classes = self.classes if len(self.classes) else self.classes.add("object")
         name = class_name or next(iter(classes)).name
         tracks = {o.track: o.class_name for o in elsewhere.values() if o.track is not None}
@@ -280,7 +280,7 @@ class Session:
         free = max(self._next_id, int(labels.max(initial=0)) + 1)
         painted = absorb_painting(here, drawn, labels, name, plane, tracks, free)
         kept = {**elsewhere, **{o.id: o for o in painted.values()}}
-        self._commit(State(classes, kept))
+        self._commit(State(classes, dismiss(self._state.objects, kept, self._history.past)))
         return True
 
     def picture(self, plane: tuple[int, ...] = ()) -> NDArray[np.uint32]:

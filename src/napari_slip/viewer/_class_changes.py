@@ -46,6 +46,8 @@ class ClassChanges:
         desk.ticked |= after - before
         if desk.active not in after:
             desk.active = next((c.name for c in desk.classes), "")
+        if before - after and desk.sheet is not None:  # their predictions are gone on every plane
+            desk.sheet.workspace.settled.clear()
         if after != before:
             desk.scan.give_way()  # it looks for those of before
             desk.rerun()

@@ -150,6 +150,7 @@ class Clicks(QObject):
         pointing = None if click.pointing == Pointing() else click.pointing
         ids = session.apply(editing.reshape(now, mask, pointing))
         click.sheet.workspace.settle()  # what was predicted there gives way
+        gone = bool(thing.id) and not ids
         if ids:
             if not thing.id:
                 self._starts[ids[0]] = self._starts.pop(0, None)
@@ -157,11 +158,11 @@ class Clicks(QObject):
             self._desk.said.emit(
                 f"Object {ids[0]} now has {aim.thing.area} pixels. Ctrl-Z takes a click back."
             )
-        elif thing.id:
+        elif gone:
             self._desk.said.emit("Nothing is left of the object: it is gone. Ctrl-Z brings it back.")
         else:
             self._desk.said.emit("SAM finds nothing there: click on another place of the object.")
-        self._end(aim)
+        self._end(aim, drop=gone)
 
     def _gone(self, aim: Aim) -> None:
         """Forget a click that was cancelled or went wrong, and those that build on it."""

@@ -285,7 +285,8 @@ class Correction(QObject):
 
     def _clicked(self, aim: Aim) -> None:
         if aim is self._aim:  # else something else was chosen meanwhile
-            there = self.session is not None and aim.thing.id in self.session.objects
+            now = None if self.session is None else self.session.objects.get(aim.thing.id)
+            there = now is not None and now.status != "rejected"
             self.chosen = [aim.thing.id] if there else []
             if not there and not self.clicks.pending(aim):
                 self._aim = None

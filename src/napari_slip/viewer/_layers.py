@@ -153,7 +153,7 @@ class ResultLayers:
         repainted = self._colours.get("matches") != painted  # which draws the new data too
         if place.steps:
             pictures = {**(others or {}), place.index: picture}
-            layer = self._put_planes(pictures, place, drawn=not repainted)
+            layer = self._put_planes(pictures, place, free, drawn=not repainted)
         else:
             layer = self._put("matches", picture, place, free, drawn=not repainted)
         if before is None:
@@ -195,13 +195,14 @@ class ResultLayers:
         return {index: self._volume.read(index) for index in sorted(touched)}
 
     def _put_planes(
-        self, pictures: Mapping[tuple[int, ...], NDArray[np.uint32]], place: Place, *, drawn: bool
+        self, pictures: Mapping[tuple[int, ...], NDArray[np.uint32]], place: Place, most: int, *, drawn: bool
     ) -> Labels:
-        """Write planes into the layer of a whole stack; `drawn` as in `_put`."""
+        """Write planes into the layer of a whole stack; `most` and `drawn` as in `_put`."""
         layer = self.get("matches")
         if self._volume is None or layer is None:
             ours = layer is not None and layer.data.shape == Volume.shape_of(place)
             self._volume = Volume(place, layer.data if ours and layer is not None else None)
+        self._volume.make_room(most)  # what is drawn may all be narrower: tracks have the first of their ids
         changed = [index for index, picture in pictures.items() if self._volume.write(index, picture)]
         if layer is None:
             layer = self._add("matches", self._volume.array, _lying("matches", place))

@@ -139,12 +139,17 @@ class Scan(QObject):
                 self._begin(sheet, outcome.request)
 
     def _begin(self, sheet: Sheet, request: Request) -> None:
-        done, token = self.found(sheet).done, asked(request)
+        done, settled, token = self.found(sheet).done, sheet.workspace.settled, asked(request)
+        rule = request.filters, request.settings
         # the layers of the first plane; others may have been chosen meanwhile
         snapshot = request.snapshot.of_stack(self._desk.viewer.layers)
         adopted = snapshot.stack_labels is not None
         whole = replace(request, snapshot=snapshot)
-        todo = [i for i in self.planes(sheet.place) if adopted or done.get(i) != token]
+
+        def stands(index: Index, token: str) -> bool:  # it may have been settled by another rule since
+            return done.get(index) == token and settled.get(index) == rule
+
+        todo = [i for i in self.planes(sheet.place) if adopted or not stands(i, token)]
         if not todo:
             return
         came, engine, runner = self._came, self._desk.engine, self._desk.runner
@@ -157,7 +162,7 @@ class Scan(QObject):
                 progress("planes", at, len(todo))
                 here = replace(whole, snapshot=snapshot.at(index))
                 # what each plane is asked with labels of its own is known only here
-                if adopted and done.get(index) == asked(here):
+                if adopted and stands(index, asked(here)):
                     continue
                 looked += 1
                 try:

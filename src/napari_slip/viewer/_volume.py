@@ -42,10 +42,14 @@ class Volume:
         picture: NDArray[np.uint32] = np.asarray(self.array[self._key(index)]).reshape(self._place.shape)
         return picture.astype(np.uint32)
 
+    def make_room(self, most: int) -> None:
+        """Take a wider type if labels up to `most` need one."""
+        if most >= np.iinfo(self.array.dtype).max:
+            self._widen()
+
     def write(self, index: tuple[int, ...], picture: NDArray[np.uint32]) -> bool:
         """Write the labels of a plane; returns whether they have changed."""
-        if int(picture.max(initial=0)) >= np.iinfo(self.array.dtype).max:
-            self._widen()
+        self.make_room(int(picture.max(initial=0)))
         known = self._written is None or index in self._written
         if not (self.read(index) != picture).any() if known else not picture.any():
             return False

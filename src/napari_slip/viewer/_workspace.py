@@ -56,6 +56,8 @@ class Workspace:
         self.active = ""
         self.current: int | None = None
         self.like: int | None = None
+        self.settled: dict[tuple[int, ...], tuple[FilterSettings, MatchSettings]] = {}
+        """By which filters and rule what stands on a plane was predicted; not in it, if that may be gone."""
         self._parts: list[int] = []
         self._outcomes: OrderedDict[tuple[int, ...], Outcome] = OrderedDict()
         self._scores: NDArray[np.float32] | None = None
@@ -115,6 +117,7 @@ class Workspace:
         if plane != self.plane:
             if outcome.match is not None:
                 self.session.predict(outcome.match, plane, new=new)
+            self.settled[plane] = (outcome.request.filters, outcome.request.settings)
             return
         same = before is not None and before.looked.segments is outcome.looked.segments
         self._match = outcome.match
@@ -124,6 +127,7 @@ class Workspace:
         (self.shown_changed if same else self.plane_changed).emit()
         if self._match is not None:
             self.session.predict(self._match, self.plane, new=new)
+        self.settled[plane] = (self.filters, self.settings)
 
     def _note(self, outcome: Outcome) -> None:
         """Let the session tell what it was worked with."""
@@ -172,6 +176,7 @@ class Workspace:
         """Make predictions of what is accepted now; nothing happens if they are predicted already."""
         if self._match is not None:
             self.session.predict(self._match, self.plane, new=())
+            self.settled[self.plane] = (self.filters, self.settings)
 
     def travel(self, step: Callable[[], bool]) -> tuple[str, str] | None:
         """Undo or redo; what is open afterwards is predicted.
@@ -181,9 +186,13 @@ class Workspace:
         (str, str), optional
             What a class was called before and is called now, if that is what the step was about.
         """
-        before = {c.name for c in self.session.classes}
+        before, things = {c.name for c in self.session.classes}, self.session.objects
         if not step():
             return None
+        now = self.session.objects
+        for i in {*things, *now}:
+            if things.get(i) is not now.get(i):  # what was predicted beside it may be another
+                self.settled.pop((things.get(i) or now[i]).plane, None)
         after = {c.name for c in self.session.classes}
         renamed = (*(before - after), *(after - before)) if len(before) == len(after) else ()
         if len(renamed) == 2:
