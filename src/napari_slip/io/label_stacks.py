@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import ImageSequence, UnidentifiedImageError
 
 from napari_slip.errors import InputError
 from napari_slip.io.labels import write_label_planes
-from napari_slip.io.reading import is_tiff
+from napari_slip.io.reading import (
+    is_tiff,
+    open_with_pillow,
+    read_otherwise,
+    told_in_sentences,
+)
 from napari_slip.io.whole import whole_file
 from napari_slip.objects import objects_by_label
 from napari_slip.session import Contents, Session, State
@@ -92,7 +97,8 @@ def read_label_stack(path: Path, class_name: str = "object") -> Session:
     InputError
         If it cannot be read, or its values are no labels.
     """
-    labels, colours = _read(path)
+    with told_in_sentences(path):
+        labels, colours = _read(path)
     if colours > 1:
         raise InputError(
             f"{path} is a picture in colours ({colours} values for each pixel), which are no labels: "
@@ -104,10 +110,12 @@ def read_label_stack(path: Path, class_name: str = "object") -> Session:
             "whole numbers, 0 for the background and one number for each object."
         )
     told = _told(path)
-    if labels.size == np.prod(told.get("shape", ())):
-        labels = labels.reshape(told["shape"])  # TIFF drops axes of length one
-    classes: dict[Any, tuple[str, Status]] = {int(i): tuple(said) for i, said in told.get(KEY, {}).items()}
-    classes |= {(i, tuple(plane)): (name, status) for i, plane, name, status in told.get(ELSEWHERE, ())}
+    classes: dict[Any, tuple[str, Status]] = {}
+    with told_in_sentences(path):
+        if "shape" in told and labels.size == np.prod(told["shape"]):
+            labels = labels.reshape(told["shape"])  # TIFF drops axes of length one
+        classes |= {int(i): (name, status) for i, (name, status) in told.get(KEY, {}).items()}
+        classes |= {(i, tuple(plane)): (name, status) for i, plane, name, status in told.get(ELSEWHERE, ())}
     return session_of(Stack.of(labels), classes, told.get("colours", {}), class_name)
 
 
@@ -168,15 +176,25 @@ def _numbered(things: list[tuple[int, str, Status, Object]]) -> list[Object]:
 
 def _read(path: Path) -> tuple[NDArray[Any], int]:
     """Read a picture or a stack, and say how many values a pixel has."""
+    if not is_tiff(path):
+        try:
+            return _frames(path)
+        except UnidentifiedImageError as error:
+            raise InputError(f"{path} cannot be read as a label picture: expected TIFF or PNG.") from error
     try:
-        if is_tiff(path):
-            with tifffile.TiffFile(path) as file:
-                colours = file.series[0].shape[-1] if file.series[0].axes.endswith("S") else 1
-                return np.asarray(file.asarray()), colours
-        with Image.open(path) as picture:
-            return np.asarray(picture), len(picture.getbands())
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise InputError(f"{path} cannot be read as a label picture: expected TIFF or PNG.") from error
+        with tifffile.TiffFile(path) as file:
+            colours = file.series[0].shape[-1] if file.series[0].axes.endswith("S") else 1
+            return np.asarray(file.asarray()), colours
+    except Exception as error:
+        return read_otherwise(path, error, _frames)
+
+
+def _frames(path: Path) -> tuple[NDArray[Any], int]:
+    """Read with Pillow, all planes of a TIFF."""
+    with open_with_pillow(path) as picture:
+        frames = ImageSequence.Iterator(picture) if picture.format == "TIFF" else (picture,)
+        planes = [np.asarray(frame) for frame in frames]
+        return np.stack(planes) if len(planes) > 1 else planes[0], len(picture.getbands())
 
 
 def _told(path: Path) -> dict[str, Any]:
@@ -185,6 +203,6 @@ def _told(path: Path) -> dict[str, Any]:
         with tifffile.TiffFile(path) as file:
             about = file.imagej_metadata or (file.shaped_metadata or [{}])[0]
             told = json.loads(about.get("Info", "{}"))
-    except (tifffile.TiffFileError, OSError, ValueError, AttributeError):
+    except Exception:  # a broken file can break a parser anywhere; its labels have been read
         return {}
     return told if isinstance(told, dict) and KEY in told else {}
