@@ -197,6 +197,15 @@ def test_the_table_measures_whole_masks_in_pixels_and_units(tmp_path):
         export_session(session, tmp_path, "a", ["table"], stack=Stack.of(np.zeros((5, 5))))
 
 
+def test_the_table_of_no_objects_has_the_columns_of_others(tmp_path):
+    session, _ = worked_on()
+    options = {"pixel_size": (0.5, 0.5), "unit": "um"}
+    whole = pd.read_csv(export_session(session, tmp_path, "a", ["table"], **options)["table"])
+    session.reject(list(session.objects))
+    empty = pd.read_csv(export_session(session, tmp_path, "a", ["table"], **options)["table"])
+    assert empty.empty and empty.columns.tolist() == whole.columns.tolist()
+
+
 @settings(max_examples=15)
 @given(height=st.floats(0.1, 4), width=st.floats(0.1, 4), side=st.integers(3, 9))
 def test_lengths_in_units_follow_pixels_that_are_not_square(height, width, side):
