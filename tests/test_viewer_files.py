@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,8 @@ from _fake_engine import ask, blobs
 from qtpy.QtWidgets import QFileDialog
 from scipy import ndimage
 
-from napari_slip.io import export_session, import_session
-from napari_slip.session import Session
+from napari_slip.io import export_session, import_session, write_coco
+from napari_slip.session import Contents, Session, State
 from napari_slip.viewer import SlipDock
 from napari_slip.viewer._exchange import stack_of
 
@@ -146,6 +147,19 @@ def test_file_open_shows_objects_in_their_classes_colours(viewer, tmp_path, kind
     np.testing.assert_allclose(layer.get_color(1), (0x11 / 255, 0x22 / 255, 0x33 / 255, 1), atol=0.01)
     assert layer.features["class"].tolist()[1:] == ["cell", "dirt"]
     assert layer.features["index"].tolist() == [0, 1, 2]
+
+
+def test_file_open_has_rows_for_the_objects_only_whatever_their_ids(viewer, tmp_path):
+    made = work()
+    high = replace(made.objects[2], id=20_000_000)
+    path = tmp_path / "high.coco.json"
+    write_coco(path, Session.of(Contents(made.shape, State(made.classes, {high.id: high}))))
+    (layer,) = viewer.open(path, plugin="napari-slip")
+    assert layer.features["index"].tolist() == [0, 20_000_000]
+    assert "class: dirt" in layer.get_status((25, 30))["coordinates"]
+    layer.save(str(tmp_path / "again.slip"), plugin="napari-slip")
+    (thing,) = import_session(tmp_path / "again.slip").objects.values()
+    assert thing.class_name == "dirt"
 
 
 def test_file_open_leaves_other_json_to_others(viewer, tmp_path):

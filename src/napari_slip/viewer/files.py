@@ -59,9 +59,11 @@ def read_work(path: str | list[str]) -> list[LayerData]:
     shown: dict[int | None, Any] = {None: np.zeros(4), 0: np.zeros(4)}
     shown |= {o.label: np.array([*colours[o.class_name], 1.0]) for o in objects}
     by_label = {o.label: o for o in objects}
-    rows = [by_label.get(label) for label in range(1 + max(by_label, default=0))]
+    # napari finds a label's row by the index: other programs' ids can be far apart
+    shown_labels = [0, *sorted(by_label)]
+    rows = [by_label.get(label) for label in shown_labels]
     features = {
-        "index": range(len(rows)),
+        "index": shown_labels,
         "class": ["" if o is None else o.class_name for o in rows],
         "status": ["" if o is None else o.status for o in rows],
         "score": [np.nan if o is None or o.score is None else o.score for o in rows],
