@@ -14,7 +14,7 @@ from pycocotools import mask as rle
 from napari_slip import __version__
 from napari_slip.errors import InputError
 from napari_slip.io.whole import whole_file
-from napari_slip.objects import Object, Pointing
+from napari_slip.objects import Object, Pointing, read_status
 from napari_slip.session import PALETTE, ClassList, Contents, Session, SlipClass, State
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def read_coco(path: Path, picture: str | None = None) -> Session:
     path : Path
         The file.
     picture : str, optional
-        Name of the picture whose objects are wanted, where the file is about several.
+        Name of the picture whose objects are wanted, where the file is about several; its folders count only
+        where the file names this very path.
 
     Raises
     ------
@@ -110,6 +111,8 @@ def read_coco(path: Path, picture: str | None = None) -> Session:
 
 def _session(content: dict[str, Any], path: Path, picture: str | None) -> Session:
     images = [one for one in content["images"] if picture in (None, one.get("file_name"))]
+    if not images:  # data sets often name folders too
+        images = [one for one in content["images"] if _base(one.get("file_name")) == _base(picture)]
     if not images:
         named = ", ".join(sorted({str(one.get("file_name")) for one in content["images"]})) or "none"
         raise InputError(f"{path} says nothing of {picture!r}: its pictures are {named}.")
@@ -131,6 +134,11 @@ def _session(content: dict[str, Any], path: Path, picture: str | None) -> Sessio
     return Session.of(
         Contents(shape, state, int(ours.get("next_id", 1)), settings=dict(ours.get("settings", {})))
     )
+
+
+def _base(name: Any) -> str:
+    """Return a file's name without its folders, which may be written as on Windows."""
+    return str(name).replace("\\", "/").rpartition("/")[2]
 
 
 def _numbered(objects: list[Object]) -> list[Object]:
@@ -175,7 +183,7 @@ def _object(
     blank = Object(
         int(one["id"]),
         names[one["category_id"]],
-        about.get("status", "accepted"),
+        read_status(about.get("status")),
         np.zeros((0, 0), bool),
         (0, 0),
         planes[one["image_id"]],
@@ -230,8 +238,7 @@ def _plane(one: dict[str, Any], several: bool) -> tuple[int, ...]:
 
 def _class(one: dict[str, Any], n: int) -> SlipClass:
     about = one.get(OURS, {})
+    name = str(one["name"])
     return SlipClass(
-        one["name"],
-        about.get("colour", PALETTE[n % len(PALETTE)]),
-        tuple(about.get("phrases", (one["name"],))),
+        name, about.get("colour", PALETTE[n % len(PALETTE)]), tuple(about.get("phrases", (name,)))
     )

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slip.io.provenance import Provenance
-    from napari_slip.objects import Status
 
 KINDS = {
     "session": ".slip",
@@ -269,7 +268,7 @@ def _read_zarr(path: Path, class_name: str) -> Session:
             group = f"labels/{about.get('ome', about)['labels'][0]}"
     found = read_ome_zarr(path, group)
     told = found.attributes.get("ome", found.attributes).get("image-label", {})
-    classes: dict[Any, tuple[str, Status]] = {}
+    classes: dict[Any, tuple[Any, Any]] = {}
     for entry in told.get("properties", ()):
         label = int(entry["label-value"])
         classes[label] = entry.get("class", class_name), entry.get("status", "accepted")
@@ -278,7 +277,7 @@ def _read_zarr(path: Path, class_name: str) -> Session:
     colours = {}
     for entry in told.get("colors", ()):
         if (label := int(entry["label-value"])) in classes and "rgba" in entry:
-            colours[classes[label][0]] = "#" + bytes(entry["rgba"][:3]).hex()
+            colours[str(classes[label][0])] = "#" + bytes(entry["rgba"][:3]).hex()
     if not np.issubdtype(found.levels[0].dtype, np.integer):
         raise InputError(f"{path} holds {found.levels[0].dtype} values, which are no labels.")
     return session_of(Stack.of(found.levels, found.axes), classes, colours, class_name)

@@ -21,7 +21,7 @@ from napari_slip.io.reading import (
     told_in_sentences,
 )
 from napari_slip.io.whole import whole_file
-from napari_slip.objects import objects_by_label
+from napari_slip.objects import objects_by_label, read_status
 from napari_slip.session import Contents, Session, State
 from napari_slip.stacks import Stack
 
@@ -110,7 +110,7 @@ def read_label_stack(path: Path, class_name: str = "object") -> Session:
             "whole numbers, 0 for the background and one number for each object."
         )
     told = _told(path)
-    classes: dict[Any, tuple[str, Status]] = {}
+    classes: dict[Any, tuple[Any, Any]] = {}
     with told_in_sentences(path):
         if "shape" in told and labels.size == np.prod(told["shape"]):
             labels = labels.reshape(told["shape"])  # TIFF drops axes of length one
@@ -131,7 +131,7 @@ def by_label(objects: Iterable[Object]) -> tuple[dict[int, Object], list[Object]
 
 
 def session_of(
-    labels: Stack, told: Mapping[Any, tuple[str, Status]], colours: Mapping[str, str], class_name: str
+    labels: Stack, told: Mapping[Any, tuple[Any, Any]], colours: Mapping[str, str], class_name: str
 ) -> Session:
     """Make a session of labels, one plane in memory at a time.
 
@@ -140,7 +140,8 @@ def session_of(
     labels : Stack
         Of whole numbers; 0 is the background. Of several channels the first is taken.
     told : mapping from label, or from (label, plane), to (class, status)
-        What is known of them, on all planes or on one; accepted objects of `class_name` are the others.
+        What a file says of them, on all planes or on one, whatever it be: a class can be a number there, and
+        a status any word. Accepted objects of `class_name` are the others.
     colours : mapping from class to colour
         As far as they are known.
     class_name : str
@@ -149,15 +150,17 @@ def session_of(
     session = Session(labels.shape)
     classes = session.classes
     for name, colour in colours.items():
-        classes = classes.add(name, colour=colour)
+        if str(name).strip() and str(name).strip() not in classes:
+            classes = classes.add(str(name), colour=colour)
     things: list[tuple[int, str, Status, Object]] = []
     for plane in labels:
         picture = labels.read(plane)
         if labels.plane_channel_axis is not None:
             picture = picture.take(0, axis=labels.plane_channel_axis)
         for number, thing in objects_by_label(picture, class_name, plane=plane).items():
-            name, status = told.get((number, plane)) or told.get(number, (class_name, "accepted"))
-            things.append((number, name, status, thing))
+            said, status = told.get((number, plane)) or told.get(number, (class_name, "accepted"))
+            name = str(said).strip() or class_name
+            things.append((number, name, read_status(status), thing))
             classes = classes if name in classes else classes.add(name)
     objects = {o.id: o for o in _numbered(things)}
     return Session.of(Contents(session.shape, State(classes, objects)))
