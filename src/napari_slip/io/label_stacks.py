@@ -44,6 +44,7 @@ def write_label_stack(
     *,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "px",
+    spacing: float | None = None,
 ) -> None:
     """Write the labels of all planes, disjoint, the smaller object in front, without the rejected ones.
 
@@ -61,6 +62,8 @@ def write_label_stack(
         Of a pixel, in `unit`.
     unit : str
         Of length; ImageJ hears of the pixels' size if it is not "px".
+    spacing : float, optional
+        From slice to slice, in `unit`.
     """
     objects = [o for o in session.objects.values() if o.status != "rejected"]
     shape = (*steps.values(), *session.shape)
@@ -79,6 +82,7 @@ def write_label_stack(
             imagej=True,
             pixel_size=None if unit == "px" else pixel_size,
             unit=unit,
+            spacing=spacing,
         )
 
 
