@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_slip.errors import InputError
+from napari_slip.errors import Cancelled, InputError
 from napari_slip.evaluation.tracking import idf1
 from napari_slip.objects import Object, draw_objects
+from napari_slip.progress import Progress
 from napari_slip.session import Session
 from napari_slip.settings import LinkSettings
 from napari_slip.stacks import Linker, link_objects
+from napari_slip.stacks._pairs import Mask, alike_at_all, in_reach, likeness
 from napari_slip.synthesis import draw_series
 
 SHAPE = (60, 80)
@@ -86,6 +88,44 @@ def test_two_that_pass_each_other_are_told_apart_by_their_looks():
         a, b = disc(30, 10 + 3 * t), disc(31, 67 - 3 * t)
         things = [a] if t in (9, 10) else [a, b]
         assert linker.add(t, things, looks[: len(things)]) == [1, 2][: len(things)]
+
+
+def placed(y, x, height, width, moved):
+    crop = np.ones((height, width), bool)
+    return Mask.of(crop, (x, y)).moved(np.array(moved))
+
+
+boxes = st.lists(
+    st.builds(
+        placed,
+        *[st.integers(0, 150)] * 2,
+        *[st.integers(1, 40)] * 2,
+        st.tuples(*[st.floats(-9, 9)] * 2),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(ones=boxes, others=boxes)
+def test_only_pairs_without_likeness_or_out_of_reach_are_passed_over(ones, others):
+    near, alike = in_reach(ones, others), alike_at_all(ones, others)
+    for i, j in np.ndindex(near.shape):
+        a, b = ones[i], others[j]
+        limit = 2 * (a.diameter + b.diameter) + max(*a.crop.shape, *b.crop.shape)
+        assert near[i, j] == (np.abs(a.centre - b.centre).max() <= limit)
+        assert alike[i, j] or likeness(a, b) == 0
+
+
+def test_linking_tells_how_far_it_is_and_can_be_stopped():
+    things = [replace(disc(20, 20, plane=t), id=t + 1) for t in range(4)]
+    told = []
+    link_objects(things, progress=Progress(lambda *said: told.append(said)))
+    assert told == [("link", t, 4) for t in range(4)]
+    stopped = Progress()
+    stopped.cancel()
+    with pytest.raises(Cancelled):
+        link_objects(things, progress=stopped)
 
 
 def test_planes_that_come_in_disorder_end_in_a_sentence():

@@ -110,6 +110,40 @@ def test_no_object_of_a_coco_file_is_lost_whatever_its_id(tmp_path, ids):
     assert sorted(o.origin for o in session.objects.values()) == [(0, 2), (4, 2), (8, 2)]
 
 
+def test_a_picture_of_a_data_set_is_found_without_its_folder(tmp_path):
+    coco_of_squares(tmp_path / "a.json", (1, 2))
+    content = json.loads((tmp_path / "a.json").read_text())
+    (first,) = content["images"]
+    first["file_name"] = "val\\a.png"
+    content["images"].append({**first, "id": 5, "file_name": "val/b.png"})
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert len(import_session(tmp_path / "a.json", picture="a.png").objects) == 2
+    assert not import_session(tmp_path / "a.json", picture="val/b.png").objects
+    with pytest.raises(InputError, match=r"says nothing of 'c.png'"):
+        import_session(tmp_path / "a.json", picture="c.png")
+    content["images"][1]["file_name"] = "train/a.png"
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert not import_session(tmp_path / "a.json", picture="train/a.png").objects
+    with pytest.raises(InputError, match=r"about 2 pictures: name the one .*'train/a.png', say"):
+        import_session(tmp_path / "a.json", picture="a.png")
+
+
+@pytest.mark.parametrize("kind", ["zarr", "coco"])
+def test_what_another_program_says_of_labels_is_read_as_far_as_it_serves(tmp_path, kind):
+    session = two_cells([(), ()])
+    path = export_session(session, tmp_path, "a", [kind])[kind]
+    about = path / "labels" / "objects" / ".zattrs" if kind == "zarr" else path
+    text = about.read_text().replace('"cell"', "3").replace('"accepted"', '"done"')
+    about.write_text(text.replace('"phrases": [3]', '"phrases": ["cell"]'))
+    again = import_session(path)
+    assert [(o.class_name, o.status) for o in again.objects.values()] == [
+        ("3", "accepted"),
+        ("dirt", "accepted"),
+    ]
+    again.save(tmp_path / "b.slip")
+    same(again, Session.load(tmp_path / "b.slip"))
+
+
 @pytest.mark.parametrize(
     ("axes", "told"), [("tyx", {"frames": 4}), ("zyx", {"slices": 4}), (None, {"frames": 4})]
 )
@@ -195,6 +229,15 @@ def test_the_table_measures_whole_masks_in_pixels_and_units(tmp_path):
     assert table.loc[small, ["class", "status"]].tolist() == ["dirt", "corrected"]
     with pytest.raises(InputError, match=r"planes are \(5, 5\), but the session's are \(24, 32\)"):
         export_session(session, tmp_path, "a", ["table"], stack=Stack.of(np.zeros((5, 5))))
+
+
+def test_the_table_of_no_objects_has_the_columns_of_others(tmp_path):
+    session, _ = worked_on()
+    options = {"pixel_size": (0.5, 0.5), "unit": "um"}
+    whole = pd.read_csv(export_session(session, tmp_path, "a", ["table"], **options)["table"])
+    session.reject(list(session.objects))
+    empty = pd.read_csv(export_session(session, tmp_path, "a", ["table"], **options)["table"])
+    assert empty.empty and empty.columns.tolist() == whole.columns.tolist()
 
 
 @settings(max_examples=15)

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 from _fake_engine import ask, blobs
+from napari.layers import Image, Labels
+from napari.layers._source import layer_source
 from qtpy.QtWidgets import QFileDialog
 from scipy import ndimage
 
-from napari_slip.io import export_session, import_session
-from napari_slip.session import Session
-from napari_slip.viewer import SlipDock
-from napari_slip.viewer._exchange import stack_of
+from napari_slip.io import export_session, import_session, read_ome_zarr, write_coco
+from napari_slip.session import Contents, Session, State
+from napari_slip.viewer import SlipDock, files
+from napari_slip.viewer._exchange import stack_of, stem_of
+from napari_slip.viewer._source import Place
 
 pytest_plugins = ["_dock_fixtures"]
 
@@ -148,6 +152,19 @@ def test_file_open_shows_objects_in_their_classes_colours(viewer, tmp_path, kind
     assert layer.features["index"].tolist() == [0, 1, 2]
 
 
+def test_file_open_has_rows_for_the_objects_only_whatever_their_ids(viewer, tmp_path):
+    made = work()
+    high = replace(made.objects[2], id=20_000_000)
+    path = tmp_path / "high.coco.json"
+    write_coco(path, Session.of(Contents(made.shape, State(made.classes, {high.id: high}))))
+    (layer,) = viewer.open(path, plugin="napari-slip")
+    assert layer.features["index"].tolist() == [0, 20_000_000]
+    assert "class: dirt" in layer.get_status((25, 30))["coordinates"]
+    layer.save(str(tmp_path / "again.slip"), plugin="napari-slip")
+    (thing,) = import_session(tmp_path / "again.slip").objects.values()
+    assert thing.class_name == "dirt"
+
+
 def test_file_open_leaves_other_json_to_others(viewer, tmp_path):
     (tmp_path / "a.json").write_text('{"a": 1}')
     with pytest.raises(ValueError, match="refused the file"):
@@ -176,6 +193,41 @@ def test_file_save_writes_any_labels_layer(viewer, tmp_path):
     layer.save(str(tmp_path / "a.json"), plugin="napari-slip")
     (thing,) = import_session(tmp_path / "a.json").objects.values()
     assert thing.class_name == "object" and thing.area == 48
+
+
+def test_file_save_keeps_the_planes_axes_and_steps_of_a_stack(tmp_path):
+    labels = np.zeros((10, 64, 64), np.uint16)
+    labels[2, 5:9, 5:9] = 1
+    files.write_tiff(str(tmp_path / "l.tif"), labels, {"name": "x"})
+    assert tifffile.imread(tmp_path / "l.tif").shape == labels.shape
+    layer = Labels(labels, axis_labels=("z", "y", "x"), scale=(2, 0.5, 0.5), units=("um",) * 3)
+    data, meta, _ = layer.as_layer_data_tuple()
+    files.write_zarr(str(tmp_path / "l.zarr"), data, meta)
+    found = read_ome_zarr(tmp_path / "l.zarr", "labels/objects")
+    assert (found.axes, found.scale) == ("zyx", (2, 0.5, 0.5)) and found.levels[0].shape == labels.shape
+    assert found.units == dict.fromkeys("zyx", "micrometer")
+    files.write_tiff(str(tmp_path / "z.tif"), data, meta)
+    with tifffile.TiffFile(tmp_path / "z.tif") as file:
+        assert file.imagej_metadata.items() >= {"slices": 10, "spacing": 2.0, "unit": "um"}.items()
+
+
+def test_export_tells_the_step_in_depth(tmp_path):
+    image = Image(np.zeros((4, 64, 64)), axis_labels=("z", "y", "x"), scale=(2, 0.5, 0.5), units=("um",) * 3)
+    stack = stack_of(image, Place((1, 2), (0,), (64, 64), (4, 64, 64)))
+    paths = export_session(
+        Session((64, 64)), tmp_path, "a", ["zarr", "labels"], stack=stack, pixel_size=(0.5, 0.5), unit="um"
+    )
+    found = read_ome_zarr(paths["zarr"], "labels/objects")
+    assert found.scale == (2, 0.5, 0.5) and found.units["z"] == "micrometer"
+    with tifffile.TiffFile(paths["labels"]) as file:
+        assert file.imagej_metadata["spacing"] == 2
+
+
+def test_layers_of_one_file_do_not_share_the_names_of_their_exports(tmp_path):
+    with layer_source(path=str(tmp_path / "plate.ome.zarr")):
+        dapi, gfp = (Image(np.zeros((9, 9)), name=name) for name in ("DAPI", "GFP"))
+    assert [stem_of(one, [dapi, gfp]) for one in (dapi, gfp)] == ["plate DAPI", "plate GFP"]
+    assert stem_of(dapi, [dapi]) == "plate"
 
 
 # ---------------------------------------------------------------- labels of another program

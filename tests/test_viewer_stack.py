@@ -269,6 +269,9 @@ def test_parents_of_tracks_stay_with_their_image_and_tracks_lie_on_it(
     dock.stack.do_link()
     idle(dock, qtbot)
     dock.images.choose(viewer.add_image(blobs(), name="discs"))
+    dock.dispose()
+    dock = SlipDock(viewer, engine)  # opened again: the divisions are still known
+    viewer.window.add_dock_widget(dock, name="SLIP")
     dock.images.choose(image)
     path = tmp_path / "tracks.csv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))

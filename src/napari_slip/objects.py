@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
 
 import numpy as np
 from scipy.ndimage import find_objects
@@ -111,6 +111,11 @@ class Object:
         """Return the object with a mask on the plane, (H, W) bool, in place of its own."""
         x0, y0, x1, y1 = mask_extent(mask)
         return replace(self, crop=mask[y0:y1, x0:x1].copy(), origin=(x0, y0))
+
+
+def read_status(said: object) -> Status:
+    """Return the status that another program's file gives to an object; "accepted" for words of its own."""
+    return cast("Status", said) if said in get_args(Status) else "accepted"
 
 
 def shared_pixels(one: Object, other: Object) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,9 @@ from pycocotools import mask as rle
 
 from napari_slip import __version__
 from napari_slip.errors import InputError
+from napari_slip.io._runs import draw_runs, read_runs
 from napari_slip.io.whole import whole_file
-from napari_slip.objects import Object, Pointing
+from napari_slip.objects import Object, Pointing, read_status
 from napari_slip.session import PALETTE, ClassList, Contents, Session, SlipClass, State
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def read_coco(path: Path, picture: str | None = None) -> Session:
     path : Path
         The file.
     picture : str, optional
-        Name of the picture whose objects are wanted, where the file is about several.
+        Name of the picture whose objects are wanted, where the file is about several; its folders count only
+        where the file names this very path.
 
     Raises
     ------
@@ -110,6 +111,8 @@ def read_coco(path: Path, picture: str | None = None) -> Session:
 
 def _session(content: dict[str, Any], path: Path, picture: str | None) -> Session:
     images = [one for one in content["images"] if picture in (None, one.get("file_name"))]
+    if not images:  # data sets often name folders too
+        images = [one for one in content["images"] if _base(one.get("file_name")) == _base(picture)]
     if not images:
         named = ", ".join(sorted({str(one.get("file_name")) for one in content["images"]})) or "none"
         raise InputError(f"{path} says nothing of {picture!r}: its pictures are {named}.")
@@ -131,6 +134,11 @@ def _session(content: dict[str, Any], path: Path, picture: str | None) -> Sessio
     return Session.of(
         Contents(shape, state, int(ours.get("next_id", 1)), settings=dict(ours.get("settings", {})))
     )
+
+
+def _base(name: Any) -> str:
+    """Return a file's name without its folders, which may be written as on Windows."""
+    return str(name).replace("\\", "/").rpartition("/")[2]
 
 
 def _numbered(objects: list[Object]) -> list[Object]:
@@ -169,22 +177,22 @@ def _object(
     planes: dict[int, tuple[int, ...]],
     path: Path,
 ) -> Object | None:
-    mask, about = _mask(one.get("segmentation") or _corners(one["bbox"]), shape, path), one.get(OURS, {})
-    if not mask.any():
+    found, about = _mask(one.get("segmentation") or _corners(one["bbox"]), shape, path), one.get(OURS, {})
+    if found is None:
         return None
-    blank = Object(
+    crop, origin = found
+    return Object(
         int(one["id"]),
         names[one["category_id"]],
-        about.get("status", "accepted"),
-        np.zeros((0, 0), bool),
-        (0, 0),
+        read_status(about.get("status")),
+        crop,
+        origin,
         planes[one["image_id"]],
         about.get("segment"),
         one.get("score"),
         about.get("track"),
         Pointing.found_in(about),
     )
-    return blank.with_mask(mask)
 
 
 def _runs(o: Object, shape: tuple[int, int]) -> dict[str, Any]:
@@ -198,22 +206,18 @@ def _runs(o: Object, shape: tuple[int, int]) -> dict[str, Any]:
     return found
 
 
-def _mask(segmentation: Any, shape: tuple[int, int], path: Path) -> NDArray[np.bool_]:
-    """Draw run lengths, compressed or not, or polygons."""
-    height, width = shape
+def _mask(
+    segmentation: Any, shape: tuple[int, int], path: Path
+) -> tuple[NDArray[np.bool_], tuple[int, int]] | None:
+    """Draw run lengths, compressed or not, or polygons, in their box; returns its corner (x, y) too."""
     if isinstance(segmentation, list):
-        runs = rle.merge(rle.frPyObjects(segmentation, height, width))
-    elif isinstance(segmentation["counts"], list):
-        runs = rle.frPyObjects(segmentation, height, width)
-    else:
-        runs = {"size": list(segmentation["size"]), "counts": segmentation["counts"].encode("ascii")}
-    if tuple(runs["size"]) != shape:
-        raise InputError(
-            f"{path} holds a mask of {tuple(runs['size'])} pixels on a picture of {shape}: it is damaged."
-        )
-    with warnings.catch_warnings():  # pycocotools speaks numpy 1
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return np.asarray(rle.decode(runs), bool)
+        segmentation = rle.merge(rle.frPyObjects(segmentation, *shape))
+    size, counts = tuple(segmentation["size"]), segmentation["counts"]
+    if size != shape:
+        raise InputError(f"{path} holds a mask of {size} pixels on a picture of {shape}: it is damaged.")
+    if isinstance(counts, str | bytes):
+        counts = read_runs(counts)
+    return draw_runs(np.asarray(counts, np.int64), *shape)
 
 
 def _corners(box: list[float]) -> list[list[float]]:
@@ -230,8 +234,7 @@ def _plane(one: dict[str, Any], several: bool) -> tuple[int, ...]:
 
 def _class(one: dict[str, Any], n: int) -> SlipClass:
     about = one.get(OURS, {})
+    name = str(one["name"])
     return SlipClass(
-        one["name"],
-        about.get("colour", PALETTE[n % len(PALETTE)]),
-        tuple(about.get("phrases", (one["name"],))),
+        name, about.get("colour", PALETTE[n % len(PALETTE)]), tuple(about.get("phrases", (name,)))
     )

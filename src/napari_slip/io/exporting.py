@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slip.io.provenance import Provenance
-    from napari_slip.objects import Status
 
 KINDS = {
     "session": ".slip",
@@ -185,12 +184,20 @@ def write_as(
     elif kind == "coco":
         write_coco(path, session, picture or stem)
     elif kind == "labels":
-        write_label_stack(path, session, _steps(session, stack), pixel_size=pixel_size, unit=unit)
+        depth, of = (stack.sizes if stack is not None else {}).get("z", (None, ""))
+        write_label_stack(
+            path,
+            session,
+            _steps(session, stack),
+            pixel_size=pixel_size,
+            unit=unit,
+            spacing=depth if of == unit else None,
+        )
     elif kind == "table":
         read = None if stack is None else lambda plane: _channels_last(stack, plane)
         write_measurements(path, measure(session, read, pixel_size=pixel_size, unit=unit))
     elif kind == "zarr":
-        _write_zarr(path, session, _steps(session, stack), pixel_size, unit)
+        _write_zarr(path, session, stack, pixel_size, unit)
     elif stack is None:
         raise InputError("Crops are cut from the picture: name it too.")
     else:
@@ -243,15 +250,17 @@ def _steps(session: Session, stack: Stack | None) -> dict[str, int]:
 
 
 def _write_zarr(
-    path: Path, session: Session, steps: dict[str, int], pixel_size: tuple[float, float], unit: str
+    path: Path, session: Session, stack: Stack | None, pixel_size: tuple[float, float], unit: str
 ) -> None:
     """Write labels as OME-Zarr; a folder that is there gives way only if it holds nothing but such labels."""
     if path.exists() and not _ours(path):
         raise InputError(f"{path} exists already and holds more than labels: choose another folder or name.")
     objects = [o for o in session.objects.values() if o.status != "rejected"]
     with whole_folder(path) as part:
-        scale = dict(zip("yx", pixel_size, strict=True))
-        writer = LabelsWriter(part, LABELS, steps, session.shape, scale, units=dict.fromkeys("yx", unit))
+        scale, units = dict(zip("yx", pixel_size, strict=True)), dict.fromkeys("yx", unit)
+        for letter, (step, of) in (stack.sizes if stack is not None else {}).items():
+            scale[letter], units[letter] = step, of
+        writer = LabelsWriter(part, LABELS, _steps(session, stack), session.shape, scale, units=units)
         for plane in sorted({o.plane for o in objects}):
             writer.write(plane, session.picture(plane))
         colours = {c.name: (*red_green_blue(c.colour), 255) for c in session.classes}
@@ -284,7 +293,7 @@ def _read_zarr(path: Path, class_name: str) -> Session:
             group = f"labels/{about.get('ome', about)['labels'][0]}"
     found = read_ome_zarr(path, group)
     told = found.attributes.get("ome", found.attributes).get("image-label", {})
-    classes: dict[Any, tuple[str, Status]] = {}
+    classes: dict[Any, tuple[Any, Any]] = {}
     for entry in told.get("properties", ()):
         label = int(entry["label-value"])
         classes[label] = entry.get("class", class_name), entry.get("status", "accepted")
@@ -293,7 +302,7 @@ def _read_zarr(path: Path, class_name: str) -> Session:
     colours = {}
     for entry in told.get("colors", ()):
         if (label := int(entry["label-value"])) in classes and "rgba" in entry:
-            colours[classes[label][0]] = "#" + bytes(entry["rgba"][:3]).hex()
+            colours[str(classes[label][0])] = "#" + bytes(entry["rgba"][:3]).hex()
     if not np.issubdtype(found.levels[0].dtype, np.integer):
         raise InputError(f"{path} holds {found.levels[0].dtype} values, which are no labels.")
     return session_of(Stack.of(found.levels, found.axes), classes, colours, class_name)

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import ImageSequence, UnidentifiedImageError
 
 from napari_slip.errors import InputError
 from napari_slip.io.labels import write_label_planes
-from napari_slip.io.reading import is_tiff
+from napari_slip.io.reading import (
+    is_tiff,
+    open_with_pillow,
+    read_otherwise,
+    told_in_sentences,
+)
 from napari_slip.io.whole import whole_file
-from napari_slip.objects import objects_by_label
+from napari_slip.objects import objects_by_label, read_status
 from napari_slip.session import Contents, Session, State
 from napari_slip.stacks import Stack
 
@@ -39,6 +44,7 @@ def write_label_stack(
     *,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "px",
+    spacing: float | None = None,
 ) -> None:
     """Write the labels of all planes, disjoint, the smaller object in front, without the rejected ones.
 
@@ -56,6 +62,8 @@ def write_label_stack(
         Of a pixel, in `unit`.
     unit : str
         Of length; ImageJ hears of the pixels' size if it is not "px".
+    spacing : float, optional
+        From slice to slice, in `unit`.
     """
     objects = [o for o in session.objects.values() if o.status != "rejected"]
     shape = (*steps.values(), *session.shape)
@@ -74,6 +82,7 @@ def write_label_stack(
             imagej=True,
             pixel_size=None if unit == "px" else pixel_size,
             unit=unit,
+            spacing=spacing,
         )
 
 
@@ -92,7 +101,8 @@ def read_label_stack(path: Path, class_name: str = "object") -> Session:
     InputError
         If it cannot be read, or its values are no labels.
     """
-    labels, colours = _read(path)
+    with told_in_sentences(path):
+        labels, colours = _read(path)
     if colours > 1:
         raise InputError(
             f"{path} is a picture in colours ({colours} values for each pixel), which are no labels: "
@@ -104,10 +114,12 @@ def read_label_stack(path: Path, class_name: str = "object") -> Session:
             "whole numbers, 0 for the background and one number for each object."
         )
     told = _told(path)
-    if labels.size == np.prod(told.get("shape", ())):
-        labels = labels.reshape(told["shape"])  # TIFF drops axes of length one
-    classes: dict[Any, tuple[str, Status]] = {int(i): tuple(said) for i, said in told.get(KEY, {}).items()}
-    classes |= {(i, tuple(plane)): (name, status) for i, plane, name, status in told.get(ELSEWHERE, ())}
+    classes: dict[Any, tuple[Any, Any]] = {}
+    with told_in_sentences(path):
+        if "shape" in told and labels.size == np.prod(told["shape"]):
+            labels = labels.reshape(told["shape"])  # TIFF drops axes of length one
+        classes |= {int(i): (name, status) for i, (name, status) in told.get(KEY, {}).items()}
+        classes |= {(i, tuple(plane)): (name, status) for i, plane, name, status in told.get(ELSEWHERE, ())}
     return session_of(Stack.of(labels), classes, told.get("colours", {}), class_name)
 
 
@@ -123,7 +135,7 @@ def by_label(objects: Iterable[Object]) -> tuple[dict[int, Object], list[Object]
 
 
 def session_of(
-    labels: Stack, told: Mapping[Any, tuple[str, Status]], colours: Mapping[str, str], class_name: str
+    labels: Stack, told: Mapping[Any, tuple[Any, Any]], colours: Mapping[str, str], class_name: str
 ) -> Session:
     """Make a session of labels, one plane in memory at a time.
 
@@ -132,7 +144,8 @@ def session_of(
     labels : Stack
         Of whole numbers; 0 is the background. Of several channels the first is taken.
     told : mapping from label, or from (label, plane), to (class, status)
-        What is known of them, on all planes or on one; accepted objects of `class_name` are the others.
+        What a file says of them, on all planes or on one, whatever it be: a class can be a number there, and
+        a status any word. Accepted objects of `class_name` are the others.
     colours : mapping from class to colour
         As far as they are known.
     class_name : str
@@ -141,15 +154,17 @@ def session_of(
     session = Session(labels.shape)
     classes = session.classes
     for name, colour in colours.items():
-        classes = classes.add(name, colour=colour)
+        if str(name).strip() and str(name).strip() not in classes:
+            classes = classes.add(str(name), colour=colour)
     things: list[tuple[int, str, Status, Object]] = []
     for plane in labels:
         picture = labels.read(plane)
         if labels.plane_channel_axis is not None:
             picture = picture.take(0, axis=labels.plane_channel_axis)
         for number, thing in objects_by_label(picture, class_name, plane=plane).items():
-            name, status = told.get((number, plane)) or told.get(number, (class_name, "accepted"))
-            things.append((number, name, status, thing))
+            said, status = told.get((number, plane)) or told.get(number, (class_name, "accepted"))
+            name = str(said).strip() or class_name
+            things.append((number, name, read_status(status), thing))
             classes = classes if name in classes else classes.add(name)
     objects = {o.id: o for o in _numbered(things)}
     return Session.of(Contents(session.shape, State(classes, objects)))
@@ -168,15 +183,25 @@ def _numbered(things: list[tuple[int, str, Status, Object]]) -> list[Object]:
 
 def _read(path: Path) -> tuple[NDArray[Any], int]:
     """Read a picture or a stack, and say how many values a pixel has."""
+    if not is_tiff(path):
+        try:
+            return _frames(path)
+        except UnidentifiedImageError as error:
+            raise InputError(f"{path} cannot be read as a label picture: expected TIFF or PNG.") from error
     try:
-        if is_tiff(path):
-            with tifffile.TiffFile(path) as file:
-                colours = file.series[0].shape[-1] if file.series[0].axes.endswith("S") else 1
-                return np.asarray(file.asarray()), colours
-        with Image.open(path) as picture:
-            return np.asarray(picture), len(picture.getbands())
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise InputError(f"{path} cannot be read as a label picture: expected TIFF or PNG.") from error
+        with tifffile.TiffFile(path) as file:
+            colours = file.series[0].shape[-1] if file.series[0].axes.endswith("S") else 1
+            return np.asarray(file.asarray()), colours
+    except Exception as error:
+        return read_otherwise(path, error, _frames)
+
+
+def _frames(path: Path) -> tuple[NDArray[Any], int]:
+    """Read with Pillow, all planes of a TIFF."""
+    with open_with_pillow(path) as picture:
+        frames = ImageSequence.Iterator(picture) if picture.format == "TIFF" else (picture,)
+        planes = [np.asarray(frame) for frame in frames]
+        return np.stack(planes) if len(planes) > 1 else planes[0], len(picture.getbands())
 
 
 def _told(path: Path) -> dict[str, Any]:
@@ -185,6 +210,6 @@ def _told(path: Path) -> dict[str, Any]:
         with tifffile.TiffFile(path) as file:
             about = file.imagej_metadata or (file.shaped_metadata or [{}])[0]
             told = json.loads(about.get("Info", "{}"))
-    except (tifffile.TiffFileError, OSError, ValueError, AttributeError):
+    except Exception:  # a broken file can break a parser anywhere; its labels have been read
         return {}
     return told if isinstance(told, dict) and KEY in told else {}

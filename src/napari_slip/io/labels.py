@@ -40,6 +40,7 @@ def write_label_planes(
     imagej: bool = False,
     pixel_size: tuple[float, float] | None = None,
     unit: str = "px",
+    spacing: float | None = None,
 ) -> None:
     """Write label pictures as one TIFF, one plane in memory at a time, with 16 bits where the ids allow it.
 
@@ -64,6 +65,8 @@ def write_label_planes(
         Of a pixel in `unit`, for ImageJ.
     unit : str
         Of length.
+    spacing : float, optional
+        From slice to slice in `unit`, for ImageJ.
     """
     kind = np.uint16 if highest < 2**16 else np.uint32
     letters = "".join(steps)
@@ -73,6 +76,7 @@ def write_label_planes(
         options = {"imagej": True}
         if pixel_size is not None:
             about["unit"] = unit
+            about |= {} if spacing is None else {"spacing": spacing}
             options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
     else:
         options = {"compression": "zlib", "photometric": "minisblack", "software": "napari-slip"}

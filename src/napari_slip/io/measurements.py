@@ -10,6 +10,7 @@ from skimage.measure import regionprops
 
 from napari_slip.errors import InputError
 from napari_slip.io.whole import whole_file
+from napari_slip.objects import Object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_slip.objects import Object
     from napari_slip.session import Session
 
 LENGTHS = (
@@ -54,7 +54,8 @@ def measure(
     Returns
     -------
     DataFrame
-        Centroids and boxes in pixels, the others as scikit-image's ``regionprops`` defines them.
+        Centroids and boxes in pixels, the others as scikit-image's ``regionprops`` defines them. Of no
+        objects the columns without intensities, whose number only a plane could tell.
 
     Raises
     ------
@@ -74,6 +75,9 @@ def measure(
                     f"{session.shape}: name the picture that it belongs to."
                 )
         rows[o.id] = _row(o, planes.get(o.plane), pixel_size, unit)
+    if not rows:  # a file without columns could not be read again
+        pixel = Object(1, "", "accepted", np.ones((1, 1), bool), (0, 0))
+        return pd.DataFrame(columns=list(_row(pixel, None, pixel_size, unit)))
     return pd.DataFrame([row for _, row in sorted(rows.items())])
 
 

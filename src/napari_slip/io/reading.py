@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import tifffile
@@ -15,9 +16,12 @@ from napari_slip.errors import InputError, SlipError
 from napari_slip.io._axes import arrange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+Read = TypeVar("Read")
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How TIFF files begin."""
@@ -68,18 +72,55 @@ def read_image(path: Path, *, channel_axis: int | None = None) -> Picture:
         If there is no such file, it cannot be read, is no image, or holds a stack; the text names it.
     """
     _check_file(path)
+    with told_in_sentences(path):
+        pixels, axes = _read_tiff(path, channel_axis) if is_tiff(path) else _read_with_pillow(path)
+    return Picture(*arrange(path.name, pixels, axes, channel_axis))
+
+
+@contextlib.contextmanager
+def told_in_sentences(path: Path) -> Iterator[None]:
+    """Raise an InputError that names the file for whatever breaks while it is read."""
     try:
-        if is_tiff(path):
-            pixels, axes = _read_tiff(path, channel_axis)
-        else:
-            pixels, axes = _read_with_pillow(path)
+        yield
+    except SlipError:
+        raise
     except PermissionError as error:
         raise InputError(f"{path} may not be read: its permissions do not allow it.") from error
     except MemoryError as error:
         raise InputError(f"{path} does not fit into memory: cut it into smaller pictures.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {_reason(error)}.") from error
-    return Picture(*arrange(path.name, pixels, axes, channel_axis))
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path.name} is not an image that can be read: {_READ}.") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{path.name} has more pixels than a picture of this kind may have: save it as TIFF."
+        ) from error
+    except Exception as error:  # a broken file can break a parser anywhere
+        if isinstance(error, OSError) and error.errno is not None:
+            raise InputError(f"{path} cannot be read: {_reason(error)}.") from error
+        raise InputError(f"{path.name} is damaged ({_reason(error)}): write or copy it again.") from error
+
+
+@contextlib.contextmanager
+def open_with_pillow(path: Path) -> Iterator[Image.Image]:
+    """Open a picture; 90 million pixels are no attack and need no warning, twice as many are refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as image:
+            yield image
+
+
+def read_otherwise(path: Path, error: Exception, read: Callable[[Path], Read]) -> Read:
+    """Leave to Pillow what tifffile reads only together with imagecodecs, e.g. LZW; other errors stay."""
+    if "imagecodecs" not in str(error):
+        raise error
+    try:
+        return read(path)
+    except MemoryError:
+        raise
+    except Exception:
+        raise InputError(
+            f"{path.name} is compressed in a way that needs one more package: pip install imagecodecs."
+        ) from error
 
 
 def is_tiff(path: Path) -> bool:
@@ -128,49 +169,19 @@ def _read_tiff(path: Path, channel_axis: int | None) -> tuple[NDArray[Any], str]
             return series.asarray(), axes
     except (SlipError, OSError, MemoryError):
         raise
-    except Exception as error:  # a broken file can break a parser anywhere
-        if "imagecodecs" in str(error):
-            return _read_foreign_compression(path, error)
-        raise InputError(
-            f"{path.name} is a damaged TIFF file ({_reason(error)}): write or copy it again."
-        ) from error
-
-
-def _read_foreign_compression(path: Path, error: Exception) -> tuple[NDArray[Any], str]:
-    """Leave to Pillow what tifffile reads only together with imagecodecs, e.g. LZW."""
-    try:
-        return _read_with_pillow(path)
-    except (InputError, OSError):
-        raise InputError(
-            f"{path.name} is compressed in a way that needs one more package: pip install imagecodecs."
-        ) from error
+    except Exception as error:
+        return read_otherwise(path, error, _read_with_pillow)
 
 
 def _read_with_pillow(path: Path) -> tuple[NDArray[Any], str]:
-    try:
-        with warnings.catch_warnings():
-            # 90 million pixels are no attack here; twice as many are still refused
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                frames = getattr(image, "n_frames", 1)
-                if frames > 1 and image.format != "MPO":  # MPO: a telephone's JPEG with a second view
-                    raise InputError(
-                        f"{path.name} is a stack of {frames} pictures, but one plane is expected: save "
-                        "the one you want as a file of its own."
-                    )
-                pixels = np.asarray(_plain_mode(image))
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path.name} is not an image that can be read: {_READ}.") from error
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{path.name} has more pixels than a picture of this kind may have: save it as TIFF."
-        ) from error
-    except (SlipError, MemoryError):
-        raise
-    except Exception as error:  # a broken file can break a parser anywhere
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise InputError(f"{path.name} is damaged ({_reason(error)}): write or copy it again.") from error
+    with open_with_pillow(path) as image:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":  # MPO: a telephone's JPEG with a second view
+            raise InputError(
+                f"{path.name} is a stack of {frames} pictures, but one plane is expected: save "
+                "the one you want as a file of its own."
+            )
+        pixels = np.asarray(_plain_mode(image))
     return pixels, "YXS" if pixels.ndim == 3 else "YX"
 
 

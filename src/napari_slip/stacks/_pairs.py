@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 REACH = 1.5
@@ -58,6 +60,44 @@ class Mask:
     def moved(self, by: NDArray[np.float64]) -> Mask:
         """Return the mask shifted by (x, y) pixels."""
         return Mask(self.crop, self.corner + by, self.area, self.centre + by)
+
+
+def in_reach(ones: Sequence[Mask], others: Sequence[Mask]) -> NDArray[np.bool_]:
+    """Return which pairs are not too far apart to be looked at closely, (n, m)."""
+    one, other = _Measures.of(ones), _Measures.of(others)
+    apart = np.abs(one.centres[:, None] - other.centres).max(axis=2)
+    sides = np.maximum(one.boxes.max(axis=1)[:, None], other.boxes.max(axis=1))
+    return np.asarray(apart <= 2 * (one.diameters[:, None] + other.diameters) + sides)
+
+
+def alike_at_all(ones: Sequence[Mask], others: Sequence[Mask]) -> NDArray[np.bool_]:
+    """Return which pairs may have a `likeness` above zero, (n, m): few of all, but all that have one."""
+    one, other = _Measures.of(ones), _Measures.of(others)
+    between = np.linalg.norm(one.centres[:, None] - other.centres, axis=2)
+    reach = REACH * (one.diameters[:, None] + other.diameters) / 2
+    # corners are rounded to whole pixels before masks are compared: a pixel more is enough
+    before = one.corners[:, None] - (other.corners + other.boxes)
+    behind = other.corners - (one.corners + one.boxes)[:, None]
+    return np.asarray((between <= reach + 1) | (np.maximum(before, behind) <= 1).all(axis=2))
+
+
+@dataclass(frozen=True, eq=False)
+class _Measures:
+    """Of many masks: centres, corners and sizes of their boxes (x, y), and diameters."""
+
+    centres: NDArray[np.float64]
+    corners: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+    diameters: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, masks: Sequence[Mask]) -> _Measures:
+        return cls(
+            np.array([mask.centre for mask in masks]),
+            np.array([mask.corner for mask in masks]),
+            np.array([mask.crop.shape[::-1] for mask in masks], float),
+            np.array([mask.diameter for mask in masks]),
+        )
 
 
 def shared(one: Mask, other: Mask) -> int:

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from napari_slip.errors import InputError
+from napari_slip.progress import Progress
 from napari_slip.settings import LinkSettings
-from napari_slip.stacks._pairs import Mask, likeness, shared
+from napari_slip.stacks._pairs import Mask, alike_at_all, in_reach, likeness, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -223,15 +224,17 @@ class Linker:
             return {}
         weight = self.settings.appearance
         worth = np.zeros((len(tracks), len(rows)))
-        for i, track in enumerate(tracks):
-            expected = track.expected(step)
-            for j, row in enumerate(rows):
-                if _far(expected, masks[row]) and _far(track.mask, masks[row]):
-                    continue
-                # a thing may also have stood still
-                place = max(likeness(expected, masks[row]), 0.9 * likeness(track.mask, masks[row]))
-                if place >= self.settings.min_overlap:
-                    worth[i, j] = place * (1 - weight + weight * track.alike(looks[row]))
+        seen, ahead = [masks[row] for row in rows], [track.expected(step) for track in tracks]
+        # a thing may also have stood still
+        still = [track.mask for track in tracks]
+        pairs = (in_reach(ahead, seen) | in_reach(still, seen)) & (
+            alike_at_all(ahead, seen) | alike_at_all(still, seen)
+        )
+        for i, j in np.argwhere(pairs).tolist():
+            track = tracks[i]
+            place = max(likeness(ahead[i], seen[j]), 0.9 * likeness(track.mask, seen[j]))
+            if place >= self.settings.min_overlap:
+                worth[i, j] = place * (1 - weight + weight * track.alike(looks[rows[j]]))
         chosen = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
         return {rows[j]: tracks[i] for i, j in chosen if worth[i, j] > 0}
 
@@ -286,12 +289,6 @@ class Linker:
         return track
 
 
-def _far(one: Mask, other: Mask) -> bool:
-    """Whether two masks are too far apart to be looked at closely."""
-    apart = np.abs(one.centre - other.centre).max()
-    return bool(apart > 2 * (one.diameter + other.diameter) + max(*one.crop.shape, *other.crop.shape))
-
-
 def _halves(track: _Track, one: Mask, other: Mask, step: int) -> bool:
     """Whether two masks are what a thing has become by splitting."""
     whole = track.mask.area
@@ -334,6 +331,7 @@ def link_objects(
     axis: int = 0,
     settings: LinkSettings | None = None,
     looks: Callable[[Object], NDArray[np.float32] | None] | None = None,
+    progress: Progress | None = None,
 ) -> Links:
     """Link the objects of a stack along one axis; the planes of the other axes are linked each on their own.
 
@@ -347,6 +345,8 @@ def link_objects(
         Gaps, weights, divisions.
     looks : callable, optional
         From an Object to what CLIP sees of it, (D,), where that is known.
+    progress : Progress, optional
+        Hears ``("link", planes done, planes)``, and can stop between them.
 
     Returns
     -------
@@ -361,9 +361,12 @@ def link_objects(
     groups: list[tuple[int, ...]] = []
     events: list[LinkEvent] = []
     parents: dict[int, int] = {}
+    progress, done, total = progress or Progress(), 0, sum(map(len, rows.values()))
     for planes in rows.values():
         linker, members = Linker(settings), dict[int, list[int]]()
         for step in sorted(planes):
+            progress("link", done, total)
+            done += 1
             here = planes[step]
             for number, thing in zip(linker.add(step, here, _views(here, looks)), here, strict=True):
                 members.setdefault(number, []).append(thing.id)

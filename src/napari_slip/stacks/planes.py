@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from napari_slip.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -51,6 +51,8 @@ class Stack:
     axes : tuple of str
         A lower-case letter for each axis: ``y`` and ``x`` are the planes', ``c`` the channels', a last ``s``
         the colours'; the planes lie along all others, such as ``t`` and ``z``.
+    sizes : mapping of str to (float, str)
+        Step from plane to plane and its unit, such as "um", along the axes that tell it, by letter.
 
     Examples
     --------
@@ -61,9 +63,15 @@ class Stack:
 
     data: Any
     axes: tuple[str, ...]
+    sizes: Mapping[str, tuple[float, str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: Any, axes: str | Sequence[str] | None = None) -> Stack:
+    def of(
+        cls,
+        data: Any,
+        axes: str | Sequence[str] | None = None,
+        sizes: Mapping[str, tuple[float, str]] | None = None,
+    ) -> Stack:
         """Take an array as a stack.
 
         Parameters
@@ -72,6 +80,8 @@ class Stack:
             Of several scales the first, which is the finest, is taken.
         axes : str, optional
             As the class has it; without it, the last two axes are the planes'.
+        sizes : mapping of str to (float, str), optional
+            As the class has it.
 
         Raises
         ------
@@ -92,7 +102,7 @@ class Stack:
             )
         if 0 in shape:
             raise InputError(f"The array of shape {shape} is empty: check that it was read whole.")
-        return cls(data, names)
+        return cls(data, names, dict(sizes or {}))
 
     @property
     def rgb(self) -> bool:

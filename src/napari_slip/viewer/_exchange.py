@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from napari_slip.errors import InputError
 from napari_slip.io import check_planes, export_session, import_session, picture_name
 from napari_slip.session import Session
-from napari_slip.stacks import PLAIN_AXES, Stack
+from napari_slip.stacks import Stack
+from napari_slip.viewer._axes import step_letters, step_sizes
 from napari_slip.viewer._source import layer_data
 from napari_slip.viewer._story import story_of
 from napari_slip.viewer._telling import telling
@@ -17,7 +18,7 @@ from napari_slip.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_slip.io import Provenance
     from napari_slip.progress import Progress
@@ -48,7 +49,7 @@ class Exchange:
             return
         sheet.absorb()
         session = Session.of(sheet.workspace.session.contents())  # the work may go on meanwhile
-        stack, stem = stack_of(sheet.image, sheet.place), stem_of(sheet.image)
+        stack, stem = stack_of(sheet.image, sheet.place), stem_of(sheet.image, sheet.viewer.layers)
         file = _file_of(sheet.image)
         size, unit = sheet.pixel_size
         unit = unit.replace("\N{MICRO SIGN}", "u")  # as files have it
@@ -112,9 +113,9 @@ def _read(path: Path, sheet: Sheet) -> Session:
 
 def stack_of(image: Image, place: Place) -> Stack:
     """Return a layer's planes as a stack; axes that nobody has called t or z are named as a file's are."""
-    named = [str(image.axis_labels[axis]).lower()[:1] for axis in place.step_axes]
-    free = iter([letter for letter in PLAIN_AXES if letter not in named])
-    letters = iter([one if one in ("t", "z") and named.count(one) == 1 else next(free) for one in named])
+    named = step_letters(image.axis_labels[axis] for axis in place.step_axes)
+    scale, units = ([of[axis] for axis in place.step_axes] for of in (image.scale, image.units))
+    letters = iter(named)
     axes = [
         "yx"[place.axes.index(axis)]
         if axis in place.axes
@@ -123,12 +124,18 @@ def stack_of(image: Image, place: Place) -> Stack:
         else next(letters)
         for axis in range(len(place.full))
     ]
-    return Stack.of(layer_data(image), [*axes, *(["s"] if image.rgb else [])])
+    return Stack.of(
+        layer_data(image), [*axes, *(["s"] if image.rgb else [])], step_sizes(named, scale, units)
+    )
 
 
-def stem_of(image: Image) -> str:
-    """Return how the files of an image are called: as its own, or as the layer."""
-    return picture_name(_file_of(image)).replace("/", "_").replace("\\", "_") or "image"
+def stem_of(image: Image, layers: Iterable[Layer] = ()) -> str:
+    """Return how the files of an image are called: as its own, with the layer's name if others share it."""
+    stem = picture_name(_file_of(image))
+    others = [one for one in layers if isinstance(one, type(image)) and one is not image]
+    if image.source.path and any(one.source.path == image.source.path for one in others):
+        stem = f"{stem} {image.name}"
+    return stem.replace("/", "_").replace("\\", "_") or "image"
 
 
 def _file_of(image: Image) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from qtpy.QtWidgets import (
     QComboBox,
@@ -22,7 +21,7 @@ from napari_slip.stacks import link_objects, rank_planes
 from napari_slip.viewer._plane_curve import PlaneCurve
 from napari_slip.viewer._qt import Words, tool_button
 from napari_slip.viewer._telling import telling
-from napari_slip.viewer._tracks import show_tracks, tracks_table
+from napari_slip.viewer._tracks import keep_parents, parents_of, show_tracks, tracks_table
 from napari_slip.wording import counted
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ class StackPanel(QWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk, self._scan = desk, desk.scan
-        self._parents: WeakKeyDictionary[Sheet, dict[int, int]] = WeakKeyDictionary()
         self._went: tuple[int, ...] | None = None
         self.hint = Words("The image is a single plane.")
         self.scope = QComboBox()
@@ -150,8 +148,7 @@ class StackPanel(QWidget):
         depth = str(sheet.image.axis_labels[sheet.place.step_axes[at]]).lower().startswith("z")
 
         def work(progress: Progress) -> Links:
-            progress("link", 0, 1)
-            return link_objects(things, at, LinkSettings(divides=not depth), look_of)
+            return link_objects(things, at, LinkSettings(divides=not depth), look_of, progress)
 
         self._desk.runner.submit(work, lambda links: self._linked(sheet, links), what="the linking")
 
@@ -160,7 +157,7 @@ class StackPanel(QWidget):
         sheet = self._desk.sheet
         if sheet is not None:
             with telling(self._desk):
-                show_tracks(sheet, self._at(sheet), self._parents.get(sheet, {}))
+                show_tracks(sheet, self._at(sheet), parents_of(sheet.workspace.session))
 
     def do_save(self) -> None:
         """Ask for a file and write the table of tracks."""
@@ -170,7 +167,7 @@ class StackPanel(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save tracks", f"{sheet.image.name} tracks.csv", "*.csv")
         if name:
             table = tracks_table(sheet)
-            parents = self._parents.get(sheet, {})
+            parents = parents_of(sheet.workspace.session)
             table["parent"] = [parents.get(track, "") for track in table["track"]]
             try:
                 table.to_csv(name, index=False)
@@ -185,8 +182,8 @@ class StackPanel(QWidget):
         splits, merges = (counted(kinds.count(kind), kind) for kind in ("split", "merge"))
         objects, things = counted(sum(map(len, groups)), "object"), counted(len(groups), "thing")
         with telling(self._desk):
+            keep_parents(sheet.workspace.session, links.parents)  # before what is saved with the link
             sheet.workspace.session.link(groups)
-            self._parents[sheet] = dict(links.parents)
             self._desk.said.emit(
                 f"{objects} on planes: {things}, {tracks} of them on several planes; {splits}, {merges}."
             )

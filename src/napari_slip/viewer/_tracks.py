@@ -15,7 +15,21 @@ from napari_slip.viewer._layers import OURS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_slip.session import Session
     from napari_slip.viewer._sheet import Sheet
+
+PARENTS = "parents"
+"""Key in a session's settings, where divisions outlast the dock: pairs of a track and its origin."""
+
+
+def keep_parents(session: Session, parents: Mapping[int, int]) -> None:
+    """Note from which track each came that began with a division."""
+    session.settings[PARENTS] = [list(pair) for pair in sorted(parents.items())]
+
+
+def parents_of(session: Session) -> dict[int, int]:
+    """Return what `keep_parents` noted, in this or an earlier sitting."""
+    return {int(child): int(parent) for child, parent in session.settings.get(PARENTS, ())}
 
 
 def tracks_table(sheet: Sheet) -> pd.DataFrame:

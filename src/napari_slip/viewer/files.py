@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slip.io import UNITS, import_session, session_of, work_name, write_as
+from napari_slip.io import import_session, session_of, work_name, write_as
 from napari_slip.objects import plane_steps
 from napari_slip.stacks import Stack
+from napari_slip.viewer._axes import short_unit, step_letters, step_sizes
 from napari_slip.viewer._layers import OURS
 from napari_slip.viewer._sessions import session_of as open_session_of
 from napari_slip.viewer._sheet import rgb
@@ -59,9 +60,11 @@ def read_work(path: str | list[str]) -> list[LayerData]:
     shown: dict[int | None, Any] = {None: np.zeros(4), 0: np.zeros(4)}
     shown |= {o.label: np.array([*colours[o.class_name], 1.0]) for o in objects}
     by_label = {o.label: o for o in objects}
-    rows = [by_label.get(label) for label in range(1 + max(by_label, default=0))]
+    # napari finds a label's row by the index: other programs' ids can be far apart
+    shown_labels = [0, *sorted(by_label)]
+    rows = [by_label.get(label) for label in shown_labels]
     features = {
-        "index": range(len(rows)),
+        "index": shown_labels,
         "class": ["" if o is None else o.class_name for o in rows],
         "status": ["" if o is None else o.status for o in rows],
         "score": [np.nan if o is None or o.score is None else o.score for o in rows],
@@ -101,12 +104,34 @@ def write_tiff(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def _write(kind: str, path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     session = _work(data, meta)
-    scale, units = meta.get("scale", (1, 1)), [str(unit) for unit in meta.get("units") or ("pixel",)]
-    unit = {whole: short for short, whole in UNITS.items()}.get(units[-1], units[-1])
-    size = (float(scale[-2]), float(scale[-1]))
-    size, unit = ((1.0, 1.0), "px") if unit == "pixel" else (size, unit)
-    write_as(kind, Path(path), session, pixel_size=size, unit=unit, stem=str(meta.get("name", "image")))
+    scale, unit = meta.get("scale", (1, 1)), short_unit((meta.get("units") or ("pixel",))[-1])
+    write_as(
+        kind,
+        Path(path),
+        session,
+        # a table would measure the labels as if they were a picture
+        stack=_stack(data, meta, session) if kind in ("labels", "zarr") else None,
+        pixel_size=(1.0, 1.0) if unit == "px" else (float(scale[-2]), float(scale[-1])),
+        unit=unit,
+        stem=str(meta.get("name", "image")),
+    )
     return [path]
+
+
+def _stack(data: Any, meta: dict[str, Any], session: Session) -> Stack | None:
+    """Return the layer as a stack with the axes that it has; None where its planes are not the last two."""
+    labels = data[0] if isinstance(data, list | tuple) else data
+    depth = max((len(o.plane) for o in session.objects.values()), default=labels.ndim - 2)
+    steps = [axis for axis in range(labels.ndim - 2) if depth == labels.ndim - 2 or labels.shape[axis] > 1]
+    if len(steps) != depth or tuple(labels.shape[-2:]) != session.shape:
+        return None
+    named = meta.get("axis_labels") or [""] * labels.ndim
+    scale, units = meta.get("scale"), meta.get("units") or ["pixel"] * labels.ndim
+    letters = step_letters(named[axis] for axis in steps)
+    sizes = {} if scale is None else step_sizes(letters, *([of[a] for a in steps] for of in (scale, units)))
+    rest = iter(letters)  # an axis of channels, of length one, is left out
+    axes = [next(rest) if axis in steps else "c" for axis in range(labels.ndim - 2)]
+    return Stack.of(labels, [*axes, "y", "x"], sizes) if axes.count("c") < 2 else None
 
 
 def _work(data: Any, meta: dict[str, Any]) -> Session:
