@@ -21,7 +21,7 @@ CONFIG: dict[str, Any] = {
     "img_size": 512,
     "embed_dim": 128,
     "widths": [48, 96, 160, 256],
-    "depths": [1, 2, 3, 2],
+    "depths": [1, 3, 6, 3],
     "decoder_depth": 2,
     "decoder_heads": 4,
     "decoder_mlp": 256,

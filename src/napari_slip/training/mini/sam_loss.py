@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from napari_slip.training.mini.sam_dense import DenseHead
 
 
+SHARPNESS = 0.05
+"""Difference of predicted IoU by which one of the three masks is preferred e times as much as another."""
+
+
 class Batch(NamedTuple):
     """Views with their targets, as tensors; see `sam_targets.Targets`."""
 
@@ -198,11 +202,17 @@ def _corrections(
 def _answer_loss(
     logits: Tensor, iou: Tensor, target: Tensor, objects: Tensor, single: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Weigh masks and predicted IoU of one round; also return the IoU of the mask the model prefers, (P,)."""
+    """Weigh masks and predicted IoU of one round; also return the IoU of the mask the model prefers, (P,).
+
+    The predicted IoU has to be right, and besides to prefer the best of the three masks, which its mean error
+    says little about where they are nearly equal.
+    """
     real = objects > 0
     truth = true_iou(logits.detach(), target) * real[:, None]
-    loss = functional.mse_loss(iou, truth)
+    loss = 4 * functional.mse_loss(iou, truth)
     if real.any():
+        preference = (iou[real, 1:] / SHARPNESS).softmax(dim=1)
+        loss = loss + (1 - (preference * truth[real, 1:]).sum(dim=1)).mean()
         each = mask_losses(logits[real], target[real])
         weight = torch.where(single[real], 1.0, 0.4)
         loss = loss + (each[:, 1:].amin(dim=1) + 0.1 * each[:, 1:].mean(dim=1) + weight * each[:, 0]).mean()
