@@ -17,7 +17,7 @@ from napari_slip.evaluation.collages import evaluate_collages
 from napari_slip.models import DualEncoder, load_clip
 from napari_slip.progress import Progress
 from napari_slip.training.own import TrainSettings, grid_search, read_examples, split, train, train_judge
-from napari_slip.training.own.loop import learnt_by
+from napari_slip.training.own.beginning import learnt_by
 from napari_slip.training.own.losses import clip_loss, soft_target_loss
 
 pytest_plugins = ["_training_fixtures"]

@@ -15,9 +15,9 @@ from napari_slip.models import load_clip
 from napari_slip.progress import Progress
 from napari_slip.segmentation.engines import load_segmenter
 from napari_slip.settings import CropSettings, FilterSettings
+from napari_slip.training.own.beginning import learnt_by
 from napari_slip.training.own.examples import class_names
 from napari_slip.training.own.judge import train_judge
-from napari_slip.training.own.loop import learnt_by
 from napari_slip.wording import counted
 
 if TYPE_CHECKING:
