@@ -78,6 +78,10 @@ def train(
         f"{counted(len(parts.training), 'picture')} to learn from, {len(parts.validation)} to check with, "
         f"{len(parts.held_out)} of classes that are never shown."
     )
+    shown = (*parts.training, *parts.validation)
+    bare = sum(example.mask is None for example in shown)
+    if 0 < bare < len(shown):
+        say(f"{counted(bare, 'picture')} without a mask, of {len(shown)}, will be seen whole alone.")
 
     def tell(epoch: Epoch) -> None:
         left = (epochs - epoch.number) * epoch.seconds
