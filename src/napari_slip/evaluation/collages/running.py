@@ -10,7 +10,7 @@ from napari_slip.evaluation.collages.asking import Contestant, ask_all, look, wi
 from napari_slip.evaluation.collages.figures import CollageReport, collage_report
 from napari_slip.evaluation.collages.making import make_collages
 from napari_slip.evaluation.collages.page import write_report
-from napari_slip.evaluation.collages.taught import teach_from_examples
+from napari_slip.evaluation.collages.taught import so_many, teach_from_examples
 from napari_slip.models import load_clip
 from napari_slip.progress import Progress
 from napari_slip.segmentation.engines import load_segmenter
@@ -63,7 +63,7 @@ def evaluate_collages(
     paper_filter : bool
         Whether only segments that the paper's filter keeps may be an answer.
     taught : sequence of int
-        How many examples of each class heads are taught with.
+        How many examples of each class heads are taught with, as far as there are so many.
     judge : Path, optional
         Folder of the judge, which is trained there if it is not there yet; no judge if not given.
     judge_epochs : int
@@ -98,9 +98,9 @@ def evaluate_collages(
         Contestant(title, load_clip(model, device=device, progress=progress)) for title, model in encoders
     ]
     first = contestants[0]
-    for examples in taught:
+    for used, examples in {so_many(data.training, examples): examples for examples in taught}.items():
         head = teach_from_examples(first.encoder, data.training, examples, CropSettings())
-        contestants.append(Contestant(f"{first.name}, taught with {examples}", first.encoder, head))
+        contestants.append(Contestant(f"{first.name}, taught with {used}", first.encoder, head))
     answers = ask_all(seen, contestants, progress=progress)
     outlined = None
     if any(collage.labels.any() for collage in collages):

@@ -160,8 +160,8 @@ def mask_of(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | Non
             mask = np.asarray(picture.getchannel("A") if picture.mode == "RGBA" else picture.convert("L")) > 0
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{example.mask} cannot be read as the mask of {example.path.name}: expected a PNG, black but for "
-            "the object; mend it or take it away."
+            f"{example.mask} cannot be read as the mask of {example.path.name}: expected a PNG, black but "
+            "for the object; mend it or take it away."
         ) from error
     if mask.shape != tuple(shape):
         raise InputError(
