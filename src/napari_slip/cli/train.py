@@ -45,6 +45,7 @@ def train(
     command goes on after the last pass that was completed.
     """
     from napari_slip.errors import Cancelled
+    from napari_slip.io import prepare_folder
     from napari_slip.training.own import read_examples, split
     from napari_slip.training.own import train as run
     from napari_slip.training.own.history import Epoch, draw_curve
@@ -73,6 +74,7 @@ def train(
         precision=precision,
         seed=seed,
     )
+    prepare_folder(out)
     parts = split(read_examples(data), test_share, seed, hold_out)
     say(
         f"{counted(len(parts.training), 'picture')} to learn from, {len(parts.validation)} to check with, "
