@@ -170,7 +170,9 @@ def test_other_captions_of_the_same_pictures_are_another_training(trained, parte
 def test_no_model_is_asked_about_pictures_that_it_has_learnt_from(trained, creatures, tmp_path):
     other = split(read_examples(creatures), seed=7)
     assert set(other.validation) & set(split(read_examples(creatures)).training)
-    with pytest.raises(InputError, match=r"was trained with \d pictures? that the collages would be made of"):
+    with pytest.raises(
+        InputError, match=r"its base, was trained with \d pictures? that the collages would be made of"
+    ):
         evaluate_collages(other, [("mine", str(trained.folder))], tmp_path)
 
 

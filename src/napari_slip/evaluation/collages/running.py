@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slip.errors import InputError
@@ -22,6 +21,7 @@ from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_slip.training.own.examples import Example
     from napari_slip.training.own.splitting import Split
@@ -87,9 +87,9 @@ def evaluate_collages(
     """
     if not encoders:
         raise InputError("There is no model to ask: name at least one, such as mini.")
-    for title, model in encoders:
-        _check(title, model, [title for title, _ in encoders], data.validation)
     progress = progress or Progress()
+    for title, model in encoders:
+        _check(title, model, [title for title, _ in encoders], data.validation, progress)
     collages = make_collages(data.validation, n, tile=tile, seed=seed)
     segmenter = load_segmenter(sam, device=device, progress=progress)
     filters = FilterSettings.paper() if paper_filter else FilterSettings()
@@ -124,15 +124,18 @@ def evaluate_collages(
     return report
 
 
-def _check(title: str, model: str, titles: Sequence[str], validation: Sequence[Example]) -> None:
+def _check(
+    title: str, model: str, titles: Sequence[str], validation: Sequence[Example], progress: Progress
+) -> None:
     """See that a model has a title of its own, and has learnt from none of the collages' pictures."""
     if titles.count(title) > 1:
         raise InputError(
             f"Two models are called {title!r}: give each a title of its own, as in --clip one=A --clip two=B."
         )
-    learnt = learnt_by(Path(model).expanduser(), validation)
+    learnt = learnt_by(model, validation, progress)
     if learnt:
         raise InputError(
-            f"{model} was trained with {counted(len(learnt), 'picture')} that the collages would be made of, "
-            f"such as {learnt[0].path.name}: name the --seed and the --test-share that it was trained with."
+            f"{model}, or its base, was trained with {counted(len(learnt), 'picture')} that the collages "
+            f"would be made of, such as {learnt[0].path.name}: name the --seed and the --test-share that it was "
+            "trained with, or pictures that neither has seen."
         )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.pt"
 SETTINGS, PICTURES = "settings.json", "pictures"
+BEFORE = "pictures of the base"
+"""What the base, and whatever it began with, had learnt from."""
 
 
 def begin(data: Split, settings: TrainSettings, folder: Path, progress: Progress | None = None) -> None:
@@ -47,7 +49,8 @@ def begin(data: Split, settings: TrainSettings, folder: Path, progress: Progress
     path, begun = folder / SETTINGS, (folder / CHECKPOINT).is_file()
     values = json.loads(json.dumps(settings.to_dict() | {PICTURES: listed(data.training)}))
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    changed = [k for k in values if k not in OPEN_ENDED and values[k] != before.get(k)]
+    same = values | {PICTURES: _shortened(values[PICTURES], before.get(PICTURES, []))}
+    changed = [k for k in same if k not in OPEN_ENDED and same[k] != before.get(k)]
     if changed and begun and before:
         other = "other pictures or captions" if changed == [PICTURES] else f"another {changed[0]}"
         raise InputError(
@@ -60,6 +63,7 @@ def begin(data: Split, settings: TrainSettings, folder: Path, progress: Progress
             "there yet."
         )
     folder.mkdir(parents=True, exist_ok=True)
+    values[BEFORE] = _rows(settings.base, progress)
     path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
@@ -71,7 +75,7 @@ def spare(base: str, folder: Path, progress: Progress | None = None) -> None:
     InputError
         If it is.
     """
-    place = None if base in ("dual", "mini") else place_of("clip", base, progress)[0]
+    place = _place(base, progress)
     if place is not None and place.resolve() == folder.resolve():
         raise InputError(
             f"{folder} holds the base {base}, which the new model would overwrite: choose another folder for "
@@ -79,9 +83,44 @@ def spare(base: str, folder: Path, progress: Progress | None = None) -> None:
         )
 
 
-def learnt_by(folder: Path, examples: Sequence[Example]) -> list[Example]:
-    """Return the examples that the model in a folder was trained with; none where nothing tells."""
-    path = folder / SETTINGS
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    known = {tuple(row[:2]) for row in values.get(PICTURES, [])}
-    return [e for e in examples if identity(e) in known]
+def learnt_by(
+    model: str | Path, examples: Sequence[Example], progress: Progress | None = None
+) -> list[Example]:
+    """Return the examples that a model, or one that it began with, was trained with.
+
+    Parameters
+    ----------
+    model : str or Path
+        As `load_clip` takes it.
+    examples : sequence of Example
+        Those that it is asked about.
+    progress : Progress, optional
+        Hears of the model's download, and can stop it.
+
+    Returns
+    -------
+    list of Example
+        None of them where nothing tells.
+    """
+    rows = _rows(str(model), progress)
+    digests = {row[3] for row in rows if len(row) > 3}
+    known = {tuple(row[:2]) for row in rows if len(row) == 3}
+    return [e for e in examples if (digests and e.digest in digests) or (known and identity(e) in known)]
+
+
+def _rows(model: str, progress: Progress | None = None) -> list[list[Any]]:
+    """Return what is written down of the pictures that a model and those before it have learnt from."""
+    place = _place(model, progress)
+    path = None if place is None else place / SETTINGS
+    values = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.is_file() else {}
+    return [*values.get(PICTURES, []), *values.get(BEFORE, [])]
+
+
+def _place(model: str, progress: Progress | None = None) -> Path | None:
+    """Return where a model lies; None for those that no pictures of a user have made."""
+    return None if model in ("dual", "mini") else place_of("clip", model, progress)[0]
+
+
+def _shortened(rows: list[list[Any]], like: list[list[Any]]) -> list[list[Any]]:
+    """Leave out of rows what others, which are older, do not say."""
+    return sorted(row[:3] for row in rows) if like and len(like[0]) == 3 else rows
