@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 from _small_training import SMALL
 from PIL import Image
 
@@ -16,6 +17,7 @@ from napari_slip.training.own import TrainSettings, train
 from napari_slip.training.own.beginning import begin, learnt_by
 from napari_slip.training.own.examples import Example, identity
 from napari_slip.training.own.fine_tuning import fine_tune
+from napari_slip.training.own.learner import make_learner
 from napari_slip.training.own.splitting import Split
 
 pytest_plugins = ["_training_fixtures"]
@@ -25,6 +27,16 @@ pytest_plugins = ["_training_fixtures"]
 def model(parted, tmp_path_factory):
     """A model that was trained here."""
     return train(parted, SMALL, tmp_path_factory.mktemp("models") / "mine").folder
+
+
+def test_lora_begins_with_the_numbers_of_its_seed():
+    states = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        learner = make_learner(TrainSettings(base="mini", train="lora"), [], torch.device("cpu"))
+        states.append({name: value for name, value in learner.network.named_parameters() if "lora_" in name})
+    assert states[0]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
 def further(base, **more):

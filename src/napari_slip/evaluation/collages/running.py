@@ -136,6 +136,6 @@ def _check(
     if learnt:
         raise InputError(
             f"{model}, or its base, was trained with {counted(len(learnt), 'picture')} that the collages "
-            f"would be made of, such as {learnt[0].path.name}: name the --seed and the --test-share that it was "
-            "trained with, or pictures that neither has seen."
+            f"would be made of, such as {learnt[0].path.name}: name the --seed and the --test-share that it "
+            "was trained with, or pictures that neither has seen."
         )
