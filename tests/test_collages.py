@@ -9,8 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from _fake_slip import ColourEncoder, SpotSegmenter, unit
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -25,10 +23,11 @@ from napari_slip.evaluation.collages import (
     write_report,
 )
 from napari_slip.evaluation.collages.asking import look, with_outlines
+from napari_slip.evaluation.collages.taught import so_many
 from napari_slip.settings import CropSettings
 from napari_slip.synthesis.creatures import write_creatures
 from napari_slip.training.own import read_examples, split
-from napari_slip.training.own.judge import plain
+from napari_slip.training.own.judge import _share
 
 COLOURS = {
     "red": (255, 0, 0),
@@ -67,7 +66,7 @@ class Namer:
     def name(self, pictures):
         seen = unit(pictures[:, 8, 8].astype(float))
         meant = unit(np.array(list(COLOURS.values()), np.float32))
-        return [list(COLOURS)[k].title() + "!" for k in (seen @ meant.T).argmax(axis=1)]
+        return [list(COLOURS)[k] for k in (seen @ meant.T).argmax(axis=1)]
 
 
 @pytest.fixture(scope="module")
@@ -206,14 +205,17 @@ def test_the_report_holds_tables_pictures_and_every_answer(seen, tmp_path):
     assert report.table().count("\n") == 6
 
 
-@given(st.sampled_from(["Mr. Mime", "mr-mime", "MR MIME", "Mr.\tMime"]))
-def test_names_are_compared_without_signs(name):
-    assert plain(name) == "mrmime"
+@pytest.mark.parametrize("names", [("\u03b1 cell", "\u03b2 cell"), ("CD4+", "CD4-"), ("\u6838", "\u819c")])
+def test_a_judge_is_right_only_with_the_very_name(names):
+    assert _share([names[0]] * 2, names) == 0.5
 
 
-def test_signs_that_tell_two_kinds_apart_stay():
-    assert len({plain("Nidoran\u2640"), plain("Nidoran\u2642")}) == 2
-    assert plain("Farfetch\u2019d") == plain("farfetchd")
+def test_a_head_says_how_many_examples_it_was_really_taught_with(data):
+    assert [so_many(data.training, n) for n in (2, 20)] == ["2", "2 to 4"]
+    assert (
+        teach_from_examples(Reader(), data.training, 20, CropSettings()).name
+        == "2 to 4 examples of each class"
+    )
 
 
 def call(*words):

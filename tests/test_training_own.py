@@ -17,7 +17,7 @@ from napari_slip.evaluation.collages import evaluate_collages
 from napari_slip.models import DualEncoder, load_clip
 from napari_slip.progress import Progress
 from napari_slip.training.own import TrainSettings, grid_search, read_examples, split, train, train_judge
-from napari_slip.training.own.loop import learnt_by
+from napari_slip.training.own.beginning import learnt_by
 from napari_slip.training.own.losses import clip_loss, soft_target_loss
 
 pytest_plugins = ["_training_fixtures"]
@@ -170,7 +170,9 @@ def test_other_captions_of_the_same_pictures_are_another_training(trained, parte
 def test_no_model_is_asked_about_pictures_that_it_has_learnt_from(trained, creatures, tmp_path):
     other = split(read_examples(creatures), seed=7)
     assert set(other.validation) & set(split(read_examples(creatures)).training)
-    with pytest.raises(InputError, match=r"was trained with \d pictures? that the collages would be made of"):
+    with pytest.raises(
+        InputError, match=r"its base, was trained with \d pictures? that the collages would be made of"
+    ):
         evaluate_collages(other, [("mine", str(trained.folder))], tmp_path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from _fake_engine import ask, blobs, ours
@@ -161,6 +163,42 @@ def test_a_drawn_example_is_looked_at(dock, engine, qtbot):
     press_teach(dock, qtbot)
     assert engine.clip.looked_at == before + len(dock.desk.engine._slips.popitem()[1].crops.views)
     assert dock.desk.teaching.head.examples == 2
+
+
+def test_what_a_plane_looks_like_now_comes_before_what_it_looked_like(confused):
+    work, teaching = work_of(confused), confused.desk.teaching
+    before = work.outcome
+    segments = before.looked.segments
+    other = segments.replace(embedding=np.roll(segments.embedding, 1, axis=0))  # as in another contrast
+    work._outcomes[()] = replace(before, looked=replace(before.looked, segments=other))
+    examples = [o for o in work.session.objects.values() if o.status in ("accepted", "rejected")]
+    expected = {other.embedding[o.segment - 1].tobytes() for o in examples}
+    assert {look.tobytes() for look in teaching._lesson()[0].looks} == expected
+
+
+def test_what_was_accepted_is_no_background(confused):
+    segments = work_of(confused).segments
+    row = row_at(confused, GREEN)
+    segments.background[row] = True
+    lesson, _ = confused.desk.teaching._lesson()
+    named = zip(lesson.looks, lesson.names, strict=True)
+    assert [name for look, name in named if (look == segments.embedding[row]).all()] == ["red"]
+
+
+def test_a_renamed_class_keeps_what_was_taught(confused, qtbot):
+    press_teach(confused, qtbot)
+    confused.desk.class_changes.rename("red", "scarlet")
+    wait(confused, qtbot)
+    assert best(confused, "scarlet") == row_at(confused, GREEN)
+    assert "scarlet" in confused.teach.worth.text()
+
+
+def test_what_cannot_be_saved_is_told_and_used(confused, qtbot, told):
+    press_teach(confused, qtbot, "x" * 260)
+    assert "could not be saved" in told[-1]
+    assert "choose a shorter name or make room" in told[-1]
+    assert best(confused, "red") == row_at(confused, GREEN)
+    assert confused.teach.worth.text()
 
 
 def test_heads_are_kept_and_shared_and_deleted(confused, qtbot, tmp_path, monkeypatch):

@@ -53,12 +53,15 @@ def collages(
     from json import dumps
 
     from napari_slip.evaluation.collages import evaluate_collages
+    from napari_slip.io import prepare_folder
     from napari_slip.training.own import read_examples, split
 
+    models = [_titled(model) for model in clip or ["mini"]]
+    prepare_folder(out)
     with Bar() as bar:
         report = evaluate_collages(
             split(read_examples(data), test_share, seed, hold_out),
-            [_titled(model) for model in clip or ["mini"]],
+            models,
             out,
             sam=sam,
             n=n,

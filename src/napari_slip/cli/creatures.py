@@ -21,8 +21,10 @@ def creatures(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Other pictures of the same kinds.")] = 0,
 ) -> None:
     """Draw creatures, which no model here has been trained on: a folder by class for train and evaluate."""
+    from napari_slip.io import prepare_folder
     from napari_slip.synthesis.creatures import write_creatures
 
+    prepare_folder(out)
     with Bar() as bar:
         write_creatures(out, classes=classes, images=images, side=side, seed=seed, progress=bar.progress)
     drawn, kinds = counted(classes * images, "picture"), counted(classes, "kind")

@@ -33,7 +33,9 @@ def experiment(
     """
     from napari_slip.errors import Cancelled
     from napari_slip.evaluation.collages.experiment import run_experiment
+    from napari_slip.io import prepare_folder
 
+    prepare_folder(out)
     begun = time.monotonic()
     try:
         with Bar() as bar:

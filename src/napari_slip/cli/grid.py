@@ -51,6 +51,7 @@ def grid_search(
     from json import dumps
 
     from napari_slip.errors import Cancelled
+    from napari_slip.io import prepare_folder
     from napari_slip.training.own import grid_search as search
     from napari_slip.training.own import read_examples, split
     from napari_slip.training.own.grid import RATES, SIZES
@@ -74,6 +75,7 @@ def grid_search(
         precision=precision,
         seed=seed,
     )
+    prepare_folder(out)
     try:
         with Bar() as bar:
             grid = search(

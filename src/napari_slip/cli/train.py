@@ -45,6 +45,7 @@ def train(
     command goes on after the last pass that was completed.
     """
     from napari_slip.errors import Cancelled
+    from napari_slip.io import prepare_folder
     from napari_slip.training.own import read_examples, split
     from napari_slip.training.own import train as run
     from napari_slip.training.own.history import Epoch, draw_curve
@@ -73,11 +74,16 @@ def train(
         precision=precision,
         seed=seed,
     )
+    prepare_folder(out)
     parts = split(read_examples(data), test_share, seed, hold_out)
     say(
         f"{counted(len(parts.training), 'picture')} to learn from, {len(parts.validation)} to check with, "
         f"{len(parts.held_out)} of classes that are never shown."
     )
+    shown = (*parts.training, *parts.validation)
+    bare = sum(example.mask is None for example in shown)
+    if 0 < bare < len(shown):
+        say(f"{counted(bare, 'picture')} without a mask, of {len(shown)}, will be seen whole alone.")
 
     def tell(epoch: Epoch) -> None:
         left = (epochs - epoch.number) * epoch.seconds

@@ -60,8 +60,8 @@ def save(head: Head) -> None:
         head.save(_path(head.name))
     except OSError as error:
         raise InputError(
-            f"What was taught could not be saved to {folder()} ({error.strerror or error}): make room and "
-            "press Teach again; until napari ends it is used all the same."
+            f"What was taught could not be saved to {folder()} ({error.strerror or error}): choose a "
+            "shorter name or make room, and press Teach again; until napari ends it is used all the same."
         ) from error
 
 

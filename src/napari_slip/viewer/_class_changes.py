@@ -68,8 +68,9 @@ class ClassChanges:
             self.follow(name, new_name)
 
     def follow(self, name: str, new_name: str) -> None:
-        """Let the tick and the place in front go along with a class that has another name."""
+        """Let the tick, the head in use and the place in front go along with a class with another name."""
         desk = self._desk
+        desk.teaching.rename(name, new_name)
         if name in desk.ticked:
             desk.ticked = desk.ticked - {name} | {new_name}
         desk.active = new_name if desk.active == name else desk.active

@@ -6,13 +6,14 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_slip.errors import InputError
 from napari_slip.matching import heads
+from napari_slip.viewer._telling import telling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from napari_slip.objects import Object
     from napari_slip.progress import Progress
     from napari_slip.viewer._desk import Desk
-    from napari_slip.viewer._engine import Outcome
+    from napari_slip.viewer._engine import Looked, Outcome
     from napari_slip.viewer._sheet import Sheet
 
 NOTHING = 200
 """Background segments that are shown as none of the classes, at most."""
+
+MOST = 20
+"""Classes of a head that are named, at most."""
 
 DECIDED = ("accepted", "corrected", "rejected")
 
@@ -103,7 +107,7 @@ class Teaching(QObject):
         self._desk = desk
         self._sheets: WeakSet[Sheet] = WeakSet()
         self._looks: WeakKeyDictionary[Sheet, dict[str, NDArray[np.float32]]] = WeakKeyDictionary()
-        self._noted: WeakKeyDictionary[Object, str] = WeakKeyDictionary()
+        self._noted: WeakKeyDictionary[Object, ref[Looked]] = WeakKeyDictionary()
         for signal in (desk.sheet_changed, desk.plane_changed, desk.objects_changed):
             signal.connect(self._note)
 
@@ -134,7 +138,8 @@ class Teaching(QObject):
 
         def learnt(head: Head) -> None:
             self.use(head)
-            heads.save(head)
+            with telling(self._desk):  # what cannot be saved is used all the same
+                heads.save(head)
             self.changed.emit()
             self._desk.said.emit(in_words(head) + missing)
 
@@ -165,6 +170,14 @@ class Teaching(QObject):
         if todo:
             desk.runner.submit(again, landed, what="the new scores", left="the scores are as they were")
 
+    def rename(self, name: str, new_name: str) -> None:
+        """Let the head in use go along with a class that has another name; the file stays as it is."""
+        head = self.head
+        if head is None or name not in head.classes or new_name in head.classes:
+            return
+        self.head = replace(head, classes=tuple(new_name if c == name else c for c in head.classes))
+        self.changed.emit()
+
     @property
     def sheets(self) -> list[Sheet]:
         """The images that are worked on in this dock."""
@@ -191,21 +204,26 @@ class Teaching(QObject):
                 if name is not None:
                     phrases.setdefault(name, one.workspace.session.classes[name].phrases)
                 outcome = outcomes.get(thing.plane)
-                if (look := looks.get(_key(clip, thing))) is not None:
+                if outcome is not None and outcome.slip.encoder.card.hash != clip:
+                    outcome = None
+                # what the plane looks like now comes before what it looked like in another contrast
+                if outcome is not None and (look := _look_of(outcome, thing)) is not None:
                     lesson.looks.append(look)
                     lesson.names.append(name)
-                elif (
-                    outcome is not None
-                    and outcome.slip.encoder.card.hash == clip
-                    and _within(outcome, thing)[0].any()
-                ):
+                elif outcome is not None and _within(outcome, thing)[0].any():
                     lesson.unseen.append((outcome, thing, name))
+                elif (look := looks.get(_key(clip, thing))) is not None:
+                    lesson.looks.append(look)
+                    lesson.names.append(name)
                 else:
                     missing += 1
-            for outcome in outcomes.values():
+            decided = [o for o in one.workspace.session.objects.values() if o.status in DECIDED]
+            for plane, outcome in outcomes.items():
                 segments = outcome.looked.segments
                 if segments.embedding is not None and outcome.slip.encoder.card.hash == clip:
-                    rows = np.flatnonzero(segments.background)[: max(0, NOTHING - ground)]
+                    # what a person has decided on is an example of that alone
+                    mine = [(o.segment or 0) - 1 for o in decided if o.plane == plane]
+                    rows = np.setdiff1d(np.flatnonzero(segments.background), mine)[: max(0, NOTHING - ground)]
                     lesson.looks.extend(segments.embedding[rows])
                     lesson.names.extend([None] * len(rows))
                     ground += len(rows)
@@ -234,15 +252,13 @@ class Teaching(QObject):
 
     def _note_plane(self, sheet: Sheet, outcome: Outcome) -> None:
         known, clip = self._looks.setdefault(sheet, {}), outcome.slip.encoder.card.hash
-        segments = outcome.looked.segments
-        looks = segments.embedding
+        this = ref(outcome.looked)
         for thing, _ in _examples(sheet):
-            if looks is None or thing.plane != sheet.workspace.plane or self._noted.get(thing) == clip:
+            if thing.plane != sheet.workspace.plane or self._noted.get(thing) == this:
                 continue
-            self._noted[thing] = clip
-            row = (thing.segment or 0) - 1
-            if 0 <= row < len(segments) and _same(segments.masks.crop(row), thing.crop):
-                known[_key(clip, thing)] = looks[row]
+            self._noted[thing] = this
+            if (look := _look_of(outcome, thing)) is not None:
+                known[_key(clip, thing)] = look
 
 
 def look_at(outcome: Outcome, thing: Object, progress: Progress) -> NDArray[np.float32]:
@@ -260,11 +276,14 @@ def look_at(outcome: Outcome, thing: Object, progress: Progress) -> NDArray[np.f
 
 
 def in_words(head: Head) -> str:
-    """Say what a head was taught with, and what it is worth."""
+    """Say what a head was taught with, what it is worth, and which classes it knows."""
     told = f"{len(head.classes)} classes from {head.examples} examples"
+    more = f" and {len(head.classes) - MOST} more" if len(head.classes) > MOST else ""
+    knows = f" It knows {', '.join(head.classes[:MOST])}{more}."
     if np.isnan(head.after):
-        return f"Taught {told}; for a check each class needs two examples or more."
-    return f"Taught {told}: right {head.before:.0%} of the time by the texts alone, {head.after:.0%} taught."
+        return f"Taught {told}; for a check each class needs two examples or more.{knows}"
+    right = f"right {head.before:.0%} of the time by the texts alone, {head.after:.0%} taught"
+    return f"Taught {told}: {right}.{knows}"
 
 
 def _examples(sheet: Sheet) -> list[tuple[Object, str | None]]:
@@ -286,6 +305,17 @@ def _within(outcome: Outcome, thing: Object) -> tuple[NDArray[np.bool_], tuple[i
     y, x = thing.origin[1] - top, thing.origin[0] - left
     rows, columns = slice(max(0, -y), max(0, height - y)), slice(max(0, -x), max(0, width - x))
     return thing.crop[rows, columns], (max(0, x), max(0, y))
+
+
+def _look_of(outcome: Outcome, thing: Object) -> NDArray[np.float32] | None:
+    """Return what CLIP sees of the segment that an object is, (D,); None if it is none, or was changed."""
+    segments, row = outcome.looked.segments, (thing.segment or 0) - 1
+    if segments.embedding is None or not 0 <= row < len(segments):
+        return None
+    if tuple(segments.masks.boxes[row, :2]) != tuple(thing.origin):
+        return None
+    look: NDArray[np.float32] = segments.embedding[row]
+    return look if _same(segments.masks.crop(row), thing.crop) else None
 
 
 def _key(clip: str, thing: Object) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
 from napari_slip.evaluation.collages.running import evaluate_collages
 from napari_slip.progress import Progress
 from napari_slip.synthesis.creatures import write_creatures
-from napari_slip.training.own.examples import read_examples
+from napari_slip.training.own.examples import MASK, read_examples
 from napari_slip.training.own.fine_tuning import small_network
 from napari_slip.training.own.grid import Grid, grid_search
 from napari_slip.training.own.history import draw_curve
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_slip.evaluation.collages.figures import CollageReport
+
+NUMBERS = "experiment.json"
+"""Of the creatures that an experiment was begun with."""
 
 SMALL_TEXT = "distilbert:dim=64,n_layers=2,n_heads=4,hidden_dim=128"
 """DistilBERT's architecture at a hundredth of its size."""
@@ -78,14 +82,10 @@ def run_experiment(
         If the folder holds an experiment with other pictures.
     """
     progress = progress or Progress()
+    _same_numbers(folder, classes, images)
     say(f"1 of 4: drawing {classes} x {images} creatures")
     write_creatures(folder / "creatures", classes=classes, images=images, progress=progress)
     examples = read_examples(folder / "creatures")
-    if len(examples) != classes * images:
-        raise InputError(
-            f"{folder / 'creatures'} holds {counted(len(examples), 'picture')} of an earlier experiment, not "
-            f"{classes} x {images}: name another folder for the new one."
-        )
     data = split(examples)
     say("2 of 4: a 2 x 2 grid of ResNet-50 with a small DistilBERT, from random numbers")
     small = TrainSettings(text_model=SMALL_TEXT, image_size=image_size, epochs=grid_epochs, batch=32)
@@ -115,3 +115,20 @@ def run_experiment(
         progress=progress,
     )
     return grid, report
+
+
+def _same_numbers(folder: Path, classes: int, images: int) -> None:
+    """Write down how many creatures there are, or see that it is as many as before, ere any is drawn."""
+    path, numbers = folder / NUMBERS, [classes, images]
+    drawn = sum(not each.name.endswith(MASK) for each in (folder / "creatures").glob("*/*.png"))
+    if path.is_file() and drawn:
+        other = json.loads(path.read_text(encoding="utf-8")) != numbers
+    else:  # nothing is drawn, or it was begun before numbers were written down; drawing may have been stopped
+        other = drawn > classes * images or ((folder / "grid").exists() and drawn != classes * images)
+    if other:
+        raise InputError(
+            f"{folder / 'creatures'} holds {counted(drawn, 'picture')} of an earlier experiment, not "
+            f"{classes} x {images}: name another folder for the new one."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(numbers) + "\n", encoding="utf-8")

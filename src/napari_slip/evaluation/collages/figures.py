@@ -10,7 +10,6 @@ import numpy as np
 
 from napari_slip.evaluation.collages.asking import judged
 from napari_slip.evaluation.metrics import auroc, wilson
-from napari_slip.training.own.judge import plain
 from napari_slip.training.own.pictures import cut
 
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ def _named(seen: Sequence[Seen], answer: Answers, judge: Judge) -> list[bool]:
             continue
         mask = one.segments.mask(row + 1)
         picture = cut(one.collage.image, [mask], ("mean",), judge.size, MEAN)[0]
-        right.append(plain(judge.name(picture)[0]) == plain(one.collage.names[tile]))
+        right.append(judge.name(picture)[0] == one.collage.names[tile])
     return right
 
 

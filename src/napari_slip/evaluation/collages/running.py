@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slip.errors import InputError
@@ -10,18 +9,19 @@ from napari_slip.evaluation.collages.asking import Contestant, ask_all, look, wi
 from napari_slip.evaluation.collages.figures import CollageReport, collage_report
 from napari_slip.evaluation.collages.making import make_collages
 from napari_slip.evaluation.collages.page import write_report
-from napari_slip.evaluation.collages.taught import teach_from_examples
+from napari_slip.evaluation.collages.taught import so_many, teach_from_examples
 from napari_slip.models import load_clip
 from napari_slip.progress import Progress
 from napari_slip.segmentation.engines import load_segmenter
 from napari_slip.settings import CropSettings, FilterSettings
+from napari_slip.training.own.beginning import learnt_by
 from napari_slip.training.own.examples import class_names
 from napari_slip.training.own.judge import train_judge
-from napari_slip.training.own.loop import learnt_by
 from napari_slip.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_slip.training.own.examples import Example
     from napari_slip.training.own.splitting import Split
@@ -63,7 +63,7 @@ def evaluate_collages(
     paper_filter : bool
         Whether only segments that the paper's filter keeps may be an answer.
     taught : sequence of int
-        How many examples of each class heads are taught with.
+        How many examples of each class heads are taught with, as far as there are so many.
     judge : Path, optional
         Folder of the judge, which is trained there if it is not there yet; no judge if not given.
     judge_epochs : int
@@ -87,9 +87,9 @@ def evaluate_collages(
     """
     if not encoders:
         raise InputError("There is no model to ask: name at least one, such as mini.")
-    for title, model in encoders:
-        _check(title, model, [title for title, _ in encoders], data.validation)
     progress = progress or Progress()
+    for title, model in encoders:
+        _check(title, model, [title for title, _ in encoders], data.validation, progress)
     collages = make_collages(data.validation, n, tile=tile, seed=seed)
     segmenter = load_segmenter(sam, device=device, progress=progress)
     filters = FilterSettings.paper() if paper_filter else FilterSettings()
@@ -98,9 +98,9 @@ def evaluate_collages(
         Contestant(title, load_clip(model, device=device, progress=progress)) for title, model in encoders
     ]
     first = contestants[0]
-    for examples in taught:
+    for used, examples in {so_many(data.training, examples): examples for examples in taught}.items():
         head = teach_from_examples(first.encoder, data.training, examples, CropSettings())
-        contestants.append(Contestant(f"{first.name}, taught with {examples}", first.encoder, head))
+        contestants.append(Contestant(f"{first.name}, taught with {used}", first.encoder, head))
     answers = ask_all(seen, contestants, progress=progress)
     outlined = None
     if any(collage.labels.any() for collage in collages):
@@ -124,15 +124,18 @@ def evaluate_collages(
     return report
 
 
-def _check(title: str, model: str, titles: Sequence[str], validation: Sequence[Example]) -> None:
+def _check(
+    title: str, model: str, titles: Sequence[str], validation: Sequence[Example], progress: Progress
+) -> None:
     """See that a model has a title of its own, and has learnt from none of the collages' pictures."""
     if titles.count(title) > 1:
         raise InputError(
             f"Two models are called {title!r}: give each a title of its own, as in --clip one=A --clip two=B."
         )
-    learnt = learnt_by(Path(model).expanduser(), validation)
+    learnt = learnt_by(model, validation, progress)
     if learnt:
         raise InputError(
-            f"{model} was trained with {counted(len(learnt), 'picture')} that the collages would be made of, "
-            f"such as {learnt[0].path.name}: name the --seed and the --test-share that it was trained with."
+            f"{model}, or its base, was trained with {counted(len(learnt), 'picture')} that the collages "
+            f"would be made of, such as {learnt[0].path.name}: name the --seed and the --test-share that it "
+            "was trained with, or pictures that neither has seen."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from napari_slip.models.protocols import DualEncoder
     from napari_slip.settings import CropSettings
     from napari_slip.training.own.examples import Example
+
+
+def so_many(examples: Sequence[Example], n: int) -> str:
+    """Say how many examples of each class `teach_from_examples` takes: ``"5"``, or ``"3 to 5"``."""
+    used = sorted({min(n, count) for count in Counter(e.name for e in examples).values()})
+    return str(used[0]) if len(used) == 1 else f"{used[0]} to {used[-1]}"
 
 
 def teach_from_examples(
@@ -56,6 +63,6 @@ def teach_from_examples(
         names,
         embed_texts(card.calibration.null_prompts, encoder, card.templates),
         clip=card.hash,
-        name=f"{n} examples of each class",
+        name=f"{so_many(examples, n)} examples of each class",
         seed=seed,
     )

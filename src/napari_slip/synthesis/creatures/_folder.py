@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slip.errors import InputError
 from napari_slip.progress import Progress
 from napari_slip.synthesis.creatures._grammar import bestiary
 from napari_slip.synthesis.creatures._picture import creature_picture
@@ -44,7 +45,7 @@ def write_creatures(
     Raises
     ------
     InputError
-        If there are not so many kinds.
+        If there are not so many kinds, or a picture that is there already has another size.
     Cancelled
         If `progress` was cancelled.
     """
@@ -59,6 +60,7 @@ def write_creatures(
             path = folder / species.name / f"{species.name}_{seed:02d}_{i:04d}.png"
             mask = path.with_name(path.stem + MASK)
             if path.is_file() and mask.is_file():
+                _check(path, side)
                 continue
             drawn = creature_picture(species, np.random.default_rng([seed, k, i]), side)
             for pixels, target in ((drawn.silhouette, mask), (drawn.image, path)):
@@ -66,3 +68,16 @@ def write_creatures(
                 Image.fromarray(pixels).save(unfinished, "png")
                 unfinished.replace(target)
     progress("creatures", len(kinds) * images, len(kinds) * images)
+
+
+def _check(path: Path, side: int) -> None:
+    """See that a picture that is there already is as large as those that are drawn."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        size = picture.size
+    if size != (side, side):
+        raise InputError(
+            f"{path} is there already and has {size[0]} x {size[1]} pixels, but {side} x {side} are "
+            "expected: name another folder, or the side that it was drawn with."
+        )

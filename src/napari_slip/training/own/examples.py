@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -42,6 +43,11 @@ class Example:
     caption: str | None = None
     group: str = ""
     classed: bool = True
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the file: what tells a picture from others, wherever it lies and whatever it is called."""
+        return hashlib.blake2b(self.path.read_bytes(), digest_size=16).hexdigest()
 
     @cached_property
     def mask(self) -> Path | None:
@@ -92,13 +98,13 @@ def class_names(examples: Sequence[Example]) -> tuple[str, ...]:
 
 
 def identity(example: Example) -> tuple[str, int]:
-    """Return class and file, and size in bytes: what tells a picture from others, wherever it lies."""
+    """Return class and file, and size in bytes: all that older trainings have written down of a picture."""
     return f"{example.name}/{example.path.name}", example.path.stat().st_size
 
 
 def listed(examples: Sequence[Example]) -> list[list[Any]]:
-    """Return identity and caption of each, in order: what tells whether they changed."""
-    return sorted([*identity(e), e.caption or ""] for e in examples)
+    """Return identity, caption and digest of each, in order: what tells whether they changed."""
+    return sorted([*identity(e), e.caption or "", e.digest] for e in examples)
 
 
 def _folder(folder: Path) -> list[Example]:

@@ -122,11 +122,13 @@ def fine_tune(
         If `progress` was cancelled.
     """
     from napari_slip.models import load_clip
+    from napari_slip.training.own.beginning import spare
     from napari_slip.training.own.loop import train
 
     progress = progress or Progress()
     rest, test = _kept_apart(read_examples(data))
     progress("model", 0, 1)
+    spare(base, folder / MODEL, progress)
     old = load_clip(base, device="cpu")
     settings = _settings(old, base, epochs)
     kept = {name: value for name, value in settings.to_dict().items() if name not in OPEN_ENDED}

@@ -160,16 +160,8 @@ def train_judge(
     return judge
 
 
-def plain(name: str) -> str:
-    """Return a name as it is compared: without case, signs and accents, so that Mr. Mime is MrMime."""
-    import unicodedata
-
-    letters = unicodedata.normalize("NFKD", name.replace("\u2640", "f").replace("\u2642", "m")).lower()
-    return "".join(letter for letter in letters if letter.isalnum() and letter.isascii())
-
-
 def _share(answers: Sequence[str], names: Sequence[str]) -> float:
-    return float(np.mean([plain(a) == plain(b) for a, b in zip(answers, names, strict=True)]))
+    return float(np.mean([a == b for a, b in zip(answers, names, strict=True)]))
 
 
 def _network(classes: int) -> Any:

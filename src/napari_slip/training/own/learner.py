@@ -174,6 +174,7 @@ def make_learner(settings: TrainSettings, texts: Iterable[str], device: torch.de
                 "dual encoder that was trained here; or teach it with examples, which works with every model."
             )
     learner.network.to(device)  # type: ignore[arg-type]
+    torch.manual_seed(settings.seed)  # LoRA begins with random numbers
     _free(learner, settings.train)
     return learner
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,18 +10,17 @@ import numpy as np
 import torch
 
 from napari_slip.atomic import replacing
-from napari_slip.errors import InputError
 from napari_slip.models.devices import resolve_device
 from napari_slip.progress import Progress
 from napari_slip.training.own.batches import GROUND, batches, scaled
-from napari_slip.training.own.examples import class_names, identity, listed
+from napari_slip.training.own.beginning import CHECKPOINT, begin
+from napari_slip.training.own.examples import class_names
 from napari_slip.training.own.finishing import calibrate, write_card
 from napari_slip.training.own.history import Epoch, write_log
 from napari_slip.training.own.learner import Learner, make_learner
 from napari_slip.training.own.losses import clip_loss, soft_target_loss
 from napari_slip.training.own.pictures import grounds, load_pictures, views_of
 from napari_slip.training.own.remembering import Memory
-from napari_slip.training.own.settings import OPEN_ENDED
 from napari_slip.training.own.settling import Settled, settle
 
 if TYPE_CHECKING:
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from napari_slip.training.own.settings import TrainSettings
     from napari_slip.training.own.splitting import Split
 
-CHECKPOINT = "checkpoint.pt"
-SETTINGS, PICTURES = "settings.json", "pictures"
 BEST = "best.pt"
 """Weights of the best pass, before it is decided how much of the old model stays."""
 
@@ -96,15 +92,15 @@ def train(
     Raises
     ------
     InputError
-        If the folder holds a training with other settings or examples.
+        If the folder is that of the base, or holds a training with other settings or examples, or another
+        model.
     ModelError
         If the model cannot be built or loaded.
     Cancelled
         If `progress` was cancelled.
     """
     progress, target = progress or Progress(), resolve_device(device)
-    folder.mkdir(parents=True, exist_ok=True)
-    _same_settings(data, settings, folder)
+    begin(data, settings, folder, progress)
     texts = [t.replace("{}", e.name) for e in (*data.training, *data.held_out) for t in settings.templates]
     texts += [e.caption for e in data.training if e.caption] + [GROUND, "something"]
     learner = make_learner(settings, texts, target)
@@ -321,27 +317,3 @@ def _groups(learner: Learner, settings: TrainSettings) -> list[dict[str, Any]]:
         if free:
             groups.append({"params": free, "lr": rate, "weight_decay": decay})
     return groups
-
-
-def learnt_by(folder: Path, examples: Sequence[Example]) -> list[Example]:
-    """Return the examples that the model in a folder was trained with; none where nothing tells."""
-    path = folder / SETTINGS
-    values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    known = {tuple(row[:2]) for row in values.get(PICTURES, [])}
-    return [e for e in examples if identity(e) in known]
-
-
-def _same_settings(data: Split, settings: TrainSettings, folder: Path) -> None:
-    """Write down what is trained, or see that it is what was begun here; more passes change nothing."""
-    path = folder / SETTINGS
-    values = json.loads(json.dumps(settings.to_dict() | {PICTURES: listed(data.training)}))
-    if (folder / CHECKPOINT).is_file() and path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        changed = [k for k in values if k not in OPEN_ENDED and values[k] != before.get(k)]
-        if changed:
-            other = "other pictures or captions" if changed == [PICTURES] else f"another {changed[0]}"
-            raise InputError(
-                f"{folder} holds a training with {other}: choose another folder, or the same "
-                "settings to go on with it."
-            )
-    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

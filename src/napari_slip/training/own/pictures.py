@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slip.errors import InputError
 from napari_slip.matching import Cropper
 from napari_slip.matching.similarity import unit
 from napari_slip.progress import Progress
@@ -29,10 +30,10 @@ IN_MEMORY = 1 << 30
 
 
 def views_of(examples: Sequence[Example], asked: tuple[View, ...] | None) -> tuple[View, ...]:
-    """Return how the examples are shown: as asked, or by whether masks lie beside all pictures."""
+    """Return how the examples are shown: as asked, or by whether masks lie beside some pictures."""
     if asked:
         return asked
-    return ("whole", "mean", "dimmed") if all(example.mask for example in examples) else ("whole",)
+    return ("whole", "mean", "dimmed") if any(example.mask for example in examples) else ("whole",)
 
 
 def load_pictures(
@@ -49,7 +50,7 @@ def load_pictures(
     examples : sequence of Example
         N of them.
     views : sequence of {"whole", "mean", "dimmed", "black"}
-        V of them; an example without a mask shows the whole picture in each.
+        V of them; an example without a mask, or with an empty one, shows the whole picture in each.
     side : int
         S, in pixels.
     mean : (3,) sequence of float
@@ -60,6 +61,11 @@ def load_pictures(
     Returns
     -------
     (N, V, S, S, 3) uint8 array
+
+    Raises
+    ------
+    InputError
+        If a picture or a mask cannot be read, or they differ in size.
     """
     progress = progress or Progress()
     shape = (len(examples), len(views), side, side, 3)
@@ -93,7 +99,7 @@ def embed_examples(
     encoder : DualEncoder
         Of D dimensions.
     views : sequence of {"whole", "mean", "dimmed", "black"}
-        How they are shown; cut out where masks lie beside all of them, or else whole, if not given.
+        How they are shown; cut out where they have masks, or else whole, if not given.
 
     Returns
     -------
@@ -110,7 +116,7 @@ def grounds(
 ) -> NDArray[np.uint8]:
     """Cut pieces of the ground, as segments that are no object look, (M, S, S, 3) uint8.
 
-    Examples without a mask give none.
+    Examples without a mask, or with an empty one, give none.
     """
     rng = np.random.default_rng([seed, 5])
     with_mask = [example for example in examples if example.mask]
@@ -118,7 +124,8 @@ def grounds(
     for k in rng.permutation(len(with_mask))[:most]:
         rgb = np.asarray(open_picture(with_mask[k].path))
         mask = mask_of(with_mask[k], rgb.shape[:2])
-        assert mask is not None
+        if mask is None:
+            continue
         piece = piece_of_ground(mask, rng)
         if piece.sum() > 0.01 * piece.size:
             view: View = "mean" if rng.random() < 0.5 else "dimmed"
@@ -137,14 +144,31 @@ def piece_of_ground(taken: NDArray[np.bool_], rng: np.random.Generator) -> NDArr
 
 
 def mask_of(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    """Read the mask of a picture, (H, W) bool; None where there is none, or none of its size."""
+    """Read the mask of a picture, (H, W) bool; None where there is none, or nothing in it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or has another size than the picture.
+    """
     from PIL import Image
 
     if example.mask is None:
         return None
-    with Image.open(example.mask) as picture:
-        mask = np.asarray(picture.getchannel("A") if picture.mode == "RGBA" else picture.convert("L")) > 0
-    return mask if mask.shape == tuple(shape) and mask.any() else None
+    try:
+        with Image.open(example.mask) as picture:
+            mask = np.asarray(picture.getchannel("A") if picture.mode == "RGBA" else picture.convert("L")) > 0
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{example.mask} cannot be read as the mask of {example.path.name}: expected a PNG, black but "
+            "for the object; mend it or take it away."
+        ) from error
+    if mask.shape != tuple(shape):
+        raise InputError(
+            f"{example.mask} has {mask.shape[1]} x {mask.shape[0]} pixels, but {example.path.name} has "
+            f"{shape[1]} x {shape[0]}: a mask must be as large as its picture; mend it or take it away."
+        )
+    return mask if mask.any() else None
 
 
 def cut(

@@ -43,8 +43,8 @@ class TrainSettings(_Settings):
     templates : tuple of str
         Captions of class names, each with one ``{}``; each step draws one of them for each picture.
     views : tuple of {"whole", "mean", "dimmed", "black"}, optional
-        How examples are shown; by default the whole picture, and where a mask lies beside it also its
-        object as matching shows segments.
+        How examples are shown; by default the whole picture, and where masks lie beside pictures
+        also the object as matching shows segments.
     ground : bool
         Whether pieces of the ground are shown as "background", where masks say what is ground.
     augment : bool
