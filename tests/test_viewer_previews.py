@@ -64,7 +64,8 @@ def test_what_is_painted_on_an_object_puts_its_preview_away(dock, desk, qtbot):
     assert "was put away" in dock.activity.text.text()
     desk.decisions.remove()
     desk.decisions.apply()
-    assert not objects(desk)
+    assert not desk.sheet.workspace.session.picture().any()
+    assert [o.status for o in objects(desk)] == ["rejected"]  # so that it is not predicted again
 
 
 def test_escape_puts_the_preview_away_before_it_stops_a_run(dock, desk, engine, qtbot):
