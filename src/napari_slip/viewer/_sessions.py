@@ -135,9 +135,9 @@ def _rows(data: np.ndarray[Any, Any], axes: int) -> np.ndarray[Any, Any]:
 
 
 def _middle(layer: Image) -> np.ndarray[Any, Any]:
-    """Read the middle of a lazy picture's middle plane, as coarse as it comes."""
+    """Read the middle of the plane that napari shows first of a lazy picture, as coarse as it comes."""
     data = layer.data[-1] if layer.multiscale else layer.data
     steps = len(data.shape) - (3 if layer.rgb else 2)
-    where = [slice(n // 2, n // 2 + 1) for n in data.shape[:steps]]
+    where = [slice((n - 1) // 2, (n + 1) // 2) for n in data.shape[:steps]]
     where += [slice(max(0, (n - SIDE) // 2), (n + SIDE) // 2) for n in data.shape[steps : steps + 2]]
     return np.asarray(data[tuple(where)])
