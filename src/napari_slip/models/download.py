@@ -141,7 +141,7 @@ class _Part:
                 if left <= 0:
                     raise
                 self._wait(error.seconds if isinstance(error, _Busy) else 0.2 * (TRIES - left))
-        if self.sha256 and self._hash() != self.sha256:
+        if self.sha256 and not whole and self._hash() != self.sha256:
             self.path.unlink()
             self.tag.unlink(missing_ok=True)
             raise _Other("it is another file: its hash is not the known one")

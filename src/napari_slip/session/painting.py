@@ -80,7 +80,7 @@ def absorb_painting(
     return _show(after, painted)
 
 
-def by_label(objects: Iterable[Object]) -> dict[int, Object]:
+def drawn_by_label(objects: Iterable[Object]) -> dict[int, Object]:
     """Return the objects of a plane by their labels; of one label it is the one that is drawn."""
     return {thing.label: thing for thing in sorted(objects, key=lambda thing: thing.status != "rejected")}
 

@@ -17,7 +17,7 @@ from napari_slip.session.dismissing import dismiss
 from napari_slip.session.editing import Edit
 from napari_slip.session.history import History, State, Step
 from napari_slip.session.including import include
-from napari_slip.session.painting import absorb_painting, by_label, own_labels
+from napari_slip.session.painting import absorb_painting, drawn_by_label, own_labels
 from napari_slip.session.predicting import predict
 from napari_slip.session.saving import Contents, read_session, write_session
 
@@ -270,7 +270,7 @@ class Session:
         drawn = self.picture(plane)
         if (drawn == picture).all():
             return False
-        here = by_label(o for o in self._state.objects.values() if o.plane == plane)
+        here = drawn_by_label(o for o in self._state.objects.values() if o.plane == plane)
         elsewhere = {i: o for i, o in self._state.objects.items() if here.get(o.label) is not o}
         classes = self.classes if len(self.classes) else self.classes.add("object")
         name = class_name or next(iter(classes)).name
