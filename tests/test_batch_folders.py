@@ -35,6 +35,13 @@ def test_an_image_that_lies_where_its_result_would_is_never_replaced(tmp_path):
     assert content(tmp_path) == before
 
 
+def test_a_home_that_nobody_has_is_part_of_a_name(tmp_path):
+    (tmp_path / "list.csv").write_text("path\n~nosuch/b.png\n")
+    named = ["~nosuch/a.png", str(tmp_path / "list.csv")]
+    found = [source.path.parts[-2:] for source in find_sources(named, None, None)]
+    assert found == [("~nosuch", "a.png"), ("~nosuch", "b.png")]
+
+
 class Elsewhere(ThisProcess):
     """Works in another folder than the one where the command was given."""
 

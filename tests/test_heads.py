@@ -101,6 +101,7 @@ def test_batch_scores_with_a_head(call, kept, odd, picture, tmp_path):
     ("words", "sentence"),
     [
         (["--head", "none such"], "There is no taught head called 'none such'"),
+        (["--head", "~nosuch/x"], "There is no taught head called '~nosuch/x'"),
         (["--head", "odd one", "-p", "coin"], "was taught 'wanted', but none of these is asked for"),
         ([], "Nothing is looked for: say it with --prompt TEXT"),
     ],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from napari_slip.batch.finishing import is_result
 from napari_slip.errors import InputError
 from napari_slip.io import PICTURES, is_ome_zarr, picture_name
+from napari_slip.models.folders import own_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +95,7 @@ def find_sources(
 
 
 def _found(named: str, channel_axis: int | None, out: Path | None) -> Iterator[Source]:
-    path = Path(named).expanduser()
+    path = own_path(named)
     if path.suffix.lower() == ".csv" and path.is_file():
         yield from _listed(path, channel_axis)
     elif path.is_dir() and not is_ome_zarr(path):
@@ -131,7 +132,7 @@ def _listed(path: Path, channel_axis: int | None) -> Iterator[Source]:
             raise InputError(f"Line {number} of {path} has the channel_axis {axis!r}, which is no number.")
         if not (row["path"] or "").strip():
             raise InputError(f"Line {number} of {path} has no path: name an image or take the line out.")
-        image = path.parent / Path(row["path"].strip()).expanduser()
+        image = path.parent / own_path(row["path"].strip())
         source = _source(image, int(axis) if axis else channel_axis)
         wanted = (row.get("name") or "").strip()
         yield Source(source.path, _safe(wanted) if wanted else source.name, source.channel_axis)

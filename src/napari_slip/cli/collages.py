@@ -90,5 +90,7 @@ def _titled(model: str) -> tuple[str, str]:
 
 def _curve(models: list[str]) -> Path | None:
     """Return the training curve that lies in the folder of a model that was trained here."""
-    curves = [Path(_titled(model)[1]).expanduser() / "curve.png" for model in models]
+    from napari_slip.models.folders import own_path
+
+    curves = [own_path(_titled(model)[1]) / "curve.png" for model in models]
     return next((path for path in curves if path.is_file()), None)

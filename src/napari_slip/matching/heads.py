@@ -10,6 +10,7 @@ import platformdirs
 
 from napari_slip.errors import InputError
 from napari_slip.matching.teaching import Head
+from napari_slip.models.folders import own_path
 
 SUFFIX = ".head"
 
@@ -37,7 +38,7 @@ def place_of(name_or_path: str | Path) -> Path:
     InputError
         If there is neither.
     """
-    path = Path(name_or_path).expanduser()
+    path = own_path(str(name_or_path))
     for place in (path, _path(str(name_or_path))):
         if place.is_file():
             return place.resolve()
