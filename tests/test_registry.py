@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,12 @@ def test_the_default_needs_no_download_and_all_others_say_what_they_cost():
         assert preset.size_mb > 0, name
         assert preset.licence, name
         assert preset.title, name
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("sam", "."), ("clip", "clip")])
+def test_what_is_shipped_is_as_large_as_is_said(kind, folder):
+    entry = known_models().get(kind, "mini")
+    assert (files("napari_slip.models") / "mini" / folder / entry.file).stat().st_size == entry.size
 
 
 def test_every_preset_names_models_that_exist():
