@@ -2,7 +2,8 @@
 
     python recipes/train_mini_sam.py --data DIR --out DIR --minutes 60 [--cooldown 15] [--from WEIGHTS]
 
-`DIR/bbbc038` and `DIR/emoji` are the data; the pools of scenes are drawn into `OUT` once.
+`DIR/bbbc038` and `DIR/emoji` are the data; the pools of scenes are drawn into `OUT` once, some of them on
+crops of the JPEG files in `DIR/photographs`, if there are any, instead of drawn scenery.
 A file `OUT/stop` ends the stretch after the next step, with everything saved.
 """
 

@@ -249,6 +249,9 @@ def test_orthogonal_steps_go_equally_far_in_all_directions(shape) -> None:  # ty
     torch.manual_seed(0)
     values = torch.linalg.svdvals(orthogonal(torch.randn(2, 24, 60)))
     assert 0.5 < values.min() <= values.max() < 1.4
+    few = torch.randn(2, 24, 3) @ torch.randn(2, 3, 60)  # gradients have few directions
+    for precision in (torch.float32, torch.bfloat16):
+        assert 0.5 < torch.linalg.matrix_norm(orthogonal(few.to(precision)).float(), 2).max() < 1.4
     weight = torch.nn.Parameter(torch.zeros(shape))
     aim = torch.randn(shape)
     optimizer = Muon([weight], lr=0.05, weight_decay=0)

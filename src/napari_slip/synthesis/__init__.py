@@ -1,6 +1,6 @@
 """Procedural pictures of named things, for training and for tests: numpy, scipy and scikit-image only."""
 
-from napari_slip.synthesis._backgrounds import GROUNDS, background, leaves, photograph
+from napari_slip.synthesis._backgrounds import GROUNDS, background, crop, leaves, photograph
 from napari_slip.synthesis._captions import TEMPLATES, THINGS, captions, choose, described, synonyms
 from napari_slip.synthesis._colours import COLOURS
 from napari_slip.synthesis._degrade import degrade
@@ -30,6 +30,7 @@ __all__ = [
     "choose",
     "coin_scene",
     "colour_of",
+    "crop",
     "degrade",
     "described",
     "draw",

@@ -218,9 +218,30 @@ def photograph(rng: Rng, shape: Shape) -> NDArray[np.float32]:
     picture = np.asarray(getattr(data, str(rng.choice(available)))(), dtype=np.float32) / 255
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=-1)
-    side = int(min(picture.shape[:2]) * rng.uniform(0.5, 1.0))
+    return crop(picture, rng, shape, smallest=0.5)
+
+
+def crop(picture: NDArray[Any], rng: Rng, shape: Shape, smallest: float) -> Picture:
+    """Cut a square out of a picture, mirrored half of the time.
+
+    Parameters
+    ----------
+    picture
+        (H, W, 3 or more) of any number type, of which the first three channels are shown.
+    rng
+        Source of all variation.
+    shape
+        Rows and columns that the square is resampled to.
+    smallest
+        Side of the square in shorter sides of the picture, at least; 1 at most.
+
+    Returns
+    -------
+    ndarray, (H, W, 3) float32
+    """
+    side = int(min(picture.shape[:2]) * rng.uniform(smallest, 1.0))
     top, left = (int(rng.integers(0, n - side + 1)) for n in picture.shape[:2])
-    crop = picture[top : top + side, left : left + side, :3]
+    square = picture[top : top + side, left : left + side, :3]
     if rng.random() < 0.5:
-        crop = crop[:, ::-1]
-    return resample(crop, shape)
+        square = square[:, ::-1]
+    return resample(square, shape)

@@ -66,12 +66,21 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Bring the singular values of (B, r, c) matrices near 1, by a Newton-Schulz iteration."""
+    """Bring the singular values of (B, r, c) matrices near 1, by a Newton-Schulz iteration.
+
+    Each step multiplies a matrix X by a polynomial of X X^T, which these share, so that all steps can be
+    taken on the small squares, and X be multiplied once. The squares need float32: a gradient has many
+    singular values near 0, whose squares rounding would make negative, and these grow without end.
+    """
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
+    exact = x.float()
+    square, product = exact @ exact.mT, torch.eye(x.shape[1], device=x.device)
     for _ in range(steps):
-        square = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
-    result: Tensor = x.mT if tall else x
-    return result
+        factor = torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315)
+        factor.diagonal(dim1=1, dim2=2).add_(3.4445)
+        product = factor @ product
+        square = factor @ square @ factor
+    result: Tensor = product.to(x.dtype) @ x
+    return result.mT if tall else result

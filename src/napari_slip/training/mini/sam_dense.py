@@ -70,8 +70,10 @@ def dense_loss(head: DenseHead, embedding: Tensor, batch: Batch) -> Tensor:
     """
     pixels, vectors = head(embedding)
     weight = torch.tensor([1.0, 3.0]).view(2, 1, 1)
+    targets = pixel_targets(batch.labels)
+    told = (functional.max_pool2d((batch.labels >= 0).float()[:, None], 2) > 0) | (targets[:, 1:] > 0)
     entropy = functional.binary_cross_entropy_with_logits(
-        pixels, pixel_targets(batch.labels), pos_weight=weight
+        pixels, targets, weight=told.float(), pos_weight=weight
     )
     asked = ~batch.vectors.isnan()
     error = functional.smooth_l1_loss(vectors[asked], batch.vectors[asked] / REACH, reduction="sum", beta=0.2)

@@ -26,9 +26,9 @@ class Batch(NamedTuple):
     images: Tensor
     """(B, 3, S, S) uint8."""
     labels: Tensor
-    """(B, S, S) int32."""
+    """(B, S, S) int32; 0 is background, `UNTOLD` may be anything."""
     heat: Tensor
-    """(B, S / 4, S / 4)."""
+    """(B, S / 4, S / 4), NaN where nothing is asked."""
     size: Tensor
     """(B, S / 4, S / 4), NaN where nothing is asked."""
     objects: Tensor
@@ -66,7 +66,7 @@ def centre_loss(heat_logits: Tensor, size: Tensor, heat: Tensor, size_target: Te
     heat_logits, size : Tensor of shape (B, h, w)
         Output of the centre head.
     heat, size_target : Tensor of shape (B, h, w)
-        Targets; a size of NaN is not asked.
+        Targets; what is NaN is not asked.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def centre_loss(heat_logits: Tensor, size: Tensor, heat: Tensor, size_target: Te
     count = positive.sum().clamp_min(1)
     probability = heat_logits.sigmoid()
     found = functional.logsigmoid(heat_logits) * (1 - probability) ** 2
-    empty = functional.logsigmoid(-heat_logits) * probability**2 * (1 - heat) ** 4
+    empty = functional.logsigmoid(-heat_logits) * probability**2 * (1 - heat.nan_to_num(1.0)) ** 4
     focal = -torch.where(positive, found, empty).sum() / count
     asked = ~size_target.isnan()
     return focal + 0.2 * functional.smooth_l1_loss(

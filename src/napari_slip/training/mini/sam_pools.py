@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from napari_slip.synthesis import (
     background,
     coin_scene,
+    crop,
     draw_nuclei,
     draw_scene,
     emoji_sprites,
@@ -25,14 +28,39 @@ if TYPE_CHECKING:
 
     from napari_slip.synthesis import Scene, Sprite
 
+    Ground = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float32]]
+
 SIDE = 512
-COUNTS = {"drawn": 1200, "emoji": 1200, "crowded": 400, "coins": 120, "nuclei": 500}
+PHOTOGRAPH = 1200
+"""Pixels along the shorter side of a photograph, at most; crops are a quarter of it or more."""
+WHITE = np.float32(255)
+SCENERY = " in scenery"
+"""Ends the names of the pools that lie on photographs, which may show objects that no label tells."""
+COUNTS = {
+    "drawn": 1200,
+    "emoji": 1200,
+    "drawn in scenery": 600,
+    "emoji in scenery": 600,
+    "crowded": 400,
+    "coins": 120,
+    "nuclei": 500,
+}
 """Scenes in each training pool."""
-SHARES = {"drawn": 0.24, "emoji": 0.22, "crowded": 0.09, "coins": 0.03, "nuclei": 0.04}
+SHARES = {
+    "drawn": 0.13,
+    "emoji": 0.12,
+    "drawn in scenery": 0.1,
+    "emoji in scenery": 0.11,
+    "crowded": 0.09,
+    "coins": 0.03,
+    "nuclei": 0.04,
+}
 """Share of all views that is cut from each pool; the rest is microscopy."""
 SIZES = {
     "drawn": (28.0, 200.0),
     "emoji": (28.0, 200.0),
+    "drawn in scenery": (28.0, 200.0),
+    "emoji in scenery": (28.0, 200.0),
     "crowded": (14.0, 90.0),
     "coins": (25.0, 90.0),
     "nuclei": (11.0, 76.0),
@@ -57,6 +85,22 @@ def _ground(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.floa
     return leaves(rng, shape) if rng.random() < 0.4 else background(rng, shape)
 
 
+@cache
+def _scenery(data: Path) -> Ground:
+    """Return a source of crops of what lies in ``data/photographs``; drawn scenery if nothing does."""
+    pictures = [_photograph(path) for path in sorted((data / "photographs").glob("*.jpg"))]
+    if not pictures:
+        return leaves
+    return lambda rng, shape: crop(pictures[int(rng.integers(len(pictures)))], rng, shape, 0.25) / WHITE
+
+
+def _photograph(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as opened:
+        picture = opened.convert("RGB")
+    shrink = min(1.0, PHOTOGRAPH / min(picture.size))
+    return np.asarray(picture.resize([round(n * shrink) for n in picture.size], Image.Resampling.LANCZOS))
+
+
 def drawer(name: str, data: Path) -> Callable[[np.random.Generator], Scene]:
     """Return what draws one scene of a pool: a training pool of `COUNTS`, or ``held out`` for validation.
 
@@ -64,21 +108,24 @@ def drawer(name: str, data: Path) -> Callable[[np.random.Generator], Scene]:
     ----------
     name : str
         ``drawn`` and ``emoji`` hold few large things, ``crowded`` many small ones, ``coins`` and ``nuclei``
-        what they say; ``held out`` puts drawn things and emoji that no training pool uses on photographs or
-        drawn grounds.
+        what they say; those of ``in scenery`` lie on photographs; ``held out`` puts drawn things and emoji
+        that no training pool uses on photographs or drawn grounds.
     data : path
-        Folder that holds ``emoji``.
+        Folder that holds ``emoji`` and, if there are any, ``photographs``.
     """
     shape = (SIDE, SIDE)
+    ground: Ground = _ground
+    if name.endswith(SCENERY):
+        name, ground = name.removesuffix(SCENERY), _scenery(data)
     if name == "coins":
         return lambda rng: coin_scene(rng, shape)
     if name == "nuclei":
         return lambda rng: draw_nuclei(rng, shape)
     if name == "drawn":
-        return lambda rng: draw_scene(rng, shape, (2, 16), ground=_ground)
+        return lambda rng: draw_scene(rng, shape, (2, 16), ground=ground)
     sprites = _emoji(data, held_out=name == "held out")
     if name == "emoji":
-        return lambda rng: draw_scene(rng, shape, (2, 16), sprites=sprites, ground=_ground, invert=0.05)
+        return lambda rng: draw_scene(rng, shape, (2, 16), sprites=sprites, ground=ground, invert=0.05)
     if name == "crowded":
         return lambda rng: draw_scene(
             rng,

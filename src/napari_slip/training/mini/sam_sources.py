@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_slip.errors import InputError
 from napari_slip.training.mini.sam_data import Picture, kind_of, load_bbbc038, validation_stems
+from napari_slip.training.mini.sam_pools import SCENERY
 from napari_slip.training.mini.sam_views import Source
 
 if TYPE_CHECKING:
@@ -77,4 +78,4 @@ class Pool:
 def scenes(folder: Path, share: float, sizes: tuple[float, float] = (16.0, 170.0)) -> Source:
     """Return one pool of scenes as a source whose views zoom between 0.4 and 1.6."""
     pool = Pool(folder, (0.4, 1.6))
-    return Source(pool, [1.0] * len(pool), share, sizes)
+    return Source(pool, [1.0] * len(pool), share, sizes, scenery=folder.name.endswith(SCENERY))

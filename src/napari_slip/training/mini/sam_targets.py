@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 SMALLEST = 16
 """Objects of fewer model pixels are neither asked for nor expected."""
 
+PROMPTS = 6
+"""Prompts of each view."""
+
+UNTOLD = -1
+"""Label of pixels of which nothing is told, not even that they are no object."""
+
 
 class Targets(NamedTuple):
     """What to ask about one view and what to expect."""
 
     heat: NDArray[np.float32]
-    """(h, h) Gaussians at object centres, at stride 4."""
+    """(h, h) Gaussians at object centres, at stride 4; NaN where nothing is told."""
     size: NDArray[np.float32]
     """(h, h) log2 of object sizes near centres, NaN elsewhere."""
     objects: NDArray[np.int64]
@@ -101,9 +107,7 @@ def _point_on(
     return int(columns[pick]), int(rows[pick])
 
 
-def targets_of(
-    labels: NDArray[np.int32], rng: np.random.Generator, objects: int = 5, background: int = 1
-) -> Targets:
+def targets_of(labels: NDArray[np.int32], rng: np.random.Generator, background: int = 1) -> Targets:
     """Choose prompts for a view and draw its centre maps.
 
     Parameters
@@ -112,8 +116,9 @@ def targets_of(
         Consecutive labels from 1 are not required.
     rng : numpy.random.Generator
         Source of every choice.
-    objects, background : int
-        How many prompts lie on objects and how many on background; a view without the one asks for the other.
+    background : int
+        How many of the prompts lie on background and not on objects; a view without the one asks for the
+        other.
 
     Returns
     -------
@@ -130,6 +135,7 @@ def targets_of(
     heat, size = _centre_maps((peaks - 1.5) / 4, np.sqrt(areas[present].astype(float)), len(labels) // 4)
 
     empty = np.flatnonzero(labels == 0)
+    objects = PROMPTS - background
     if len(empty) < 0.02 * labels.size:
         objects, background = objects + background, 0
     if not present:

@@ -11,7 +11,7 @@ from torch.utils.data import IterableDataset
 
 from napari_slip.training.mini.sam_augment import random_light, random_view
 from napari_slip.training.mini.sam_loss import Batch
-from napari_slip.training.mini.sam_targets import targets_of
+from napari_slip.training.mini.sam_targets import UNTOLD, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,12 +40,15 @@ class Source:
         Share of this source in the views, relative to the other sources.
     sizes : tuple of two float
         Object sizes in model pixels that views are zoomed to.
+    scenery : bool
+        Whether there may be objects that no label tells: then nothing is said of what has none.
     """
 
     pictures: Pictures
     weights: Sequence[float]
     share: float
     sizes: tuple[float, float]
+    scenery: bool = False
 
 
 class Views(IterableDataset[Batch]):
@@ -91,5 +94,8 @@ class Views(IterableDataset[Batch]):
         weights = np.asarray(source.weights, float)
         picture = source.pictures[int(rng.choice(len(weights), p=weights / weights.sum()))]
         image, labels = random_view(picture, side, rng, source.sizes)
-        targets = targets_of(labels, rng)
+        targets = targets_of(labels, rng, background=0 if source.scenery else 1)
+        if source.scenery:
+            labels = np.where(labels == 0, UNTOLD, labels)
+            targets.heat[(targets.heat == 0) & (labels[2::4, 2::4] == UNTOLD)] = np.nan
         return (random_light(image, rng).transpose(2, 0, 1).copy(), labels, *targets)
