@@ -89,7 +89,8 @@ def fine_tune(
 ) -> Comparison:
     """Train a model further and compare it with what it was, or go on with what was stopped.
 
-    A fifth of the examples of each class is learnt from by nobody: old and new are compared by it.
+    A fifth of the examples of each class is learnt from by nobody: old and new are compared by it. Where the
+    old model was fine-tuned itself, it is a fifth that it had not learnt from either.
 
     Parameters
     ----------
@@ -115,20 +116,21 @@ def fine_tune(
     Raises
     ------
     InputError
-        If there are too few examples.
+        If there are too few examples, or the old model has learnt from all of them.
     ModelError
         If the old model cannot be loaded or trained.
     Cancelled
         If `progress` was cancelled.
     """
     from napari_slip.models import load_clip
-    from napari_slip.training.own.beginning import spare
+    from napari_slip.training.own.beginning import learnt_by, spare
     from napari_slip.training.own.loop import train
 
     progress = progress or Progress()
-    rest, test = _kept_apart(read_examples(data))
+    examples = read_examples(data)
     progress("model", 0, 1)
     spare(base, folder / MODEL, progress)
+    rest, test = _kept_apart(examples, learnt_by(base, examples, progress))
     old = load_clip(base, device="cpu")
     settings = _settings(old, base, epochs)
     kept = {name: value for name, value in settings.to_dict().items() if name not in OPEN_ENDED}
@@ -173,8 +175,10 @@ def _settings(encoder: DualEncoder, base: str, epochs: int) -> TrainSettings:
     )
 
 
-def _kept_apart(examples: Sequence[Example]) -> tuple[Split, tuple[Example, ...]]:
-    """Split into pictures for training and validation, and pictures for the comparison."""
+def _kept_apart(
+    examples: Sequence[Example], known: Sequence[Example] = ()
+) -> tuple[Split, tuple[Example, ...]]:
+    """Split into pictures for training and validation, and pictures to compare by, none of which is known."""
     names = class_names(examples)
     few = [name for name in names if len({e.group for e in examples if e.name == name}) < LEAST]
     if few or len(names) < 2:
@@ -183,7 +187,12 @@ def _kept_apart(examples: Sequence[Example]) -> tuple[Split, tuple[Example, ...]
             + (f", but {few[0]!r} has fewer (an object on many planes is one)" if few else "")
             + ": give more, or press Teach, which needs fewer."
         )
-    first = split(examples, 0.2, seed=1)
+    first = split(examples, 0.2, seed=1, known=known)
+    if not first.validation:
+        raise InputError(
+            "The old model has learnt from all of these pictures, so that none is left to compare by: add "
+            "new ones, or choose the model that it began with."
+        )
     return split(first.training, 0.2), first.validation
 
 

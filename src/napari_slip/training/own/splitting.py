@@ -12,7 +12,7 @@ from napari_slip.training.own.examples import Example, class_names
 from napari_slip.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,13 @@ class Split:
     held_out: tuple[Example, ...] = ()
 
 
-def split(examples: Sequence[Example], share: float = 0.2, seed: int = 42, hold_out: int = 0) -> Split:
+def split(
+    examples: Sequence[Example],
+    share: float = 0.2,
+    seed: int = 42,
+    hold_out: int = 0,
+    known: Sequence[Example] = (),
+) -> Split:
     """Split examples at random, class by class, and never through a group of near-duplicates.
 
     Examples without a class are split as one class is.
@@ -40,6 +46,8 @@ def split(examples: Sequence[Example], share: float = 0.2, seed: int = 42, hold_
         what becomes of one depends neither on the other classes nor on which of them are held out.
     hold_out : int
         How many whole classes are held out.
+    known : sequence of Example
+        Those that may not be kept back, nor their groups; a class of these alone has nothing kept back.
 
     Returns
     -------
@@ -64,12 +72,13 @@ def split(examples: Sequence[Example], share: float = 0.2, seed: int = 42, hold_
         )
     away = sorted(names, key=lambda name: _chance(seed, name, "away").random())[:hold_out]
     held = [e for e in examples if e.classed and e.name in away]
+    barred = {e.group for e in known}
     kept: dict[str, bool] = {}
     for name in [name for name in names if name not in away]:
         own = [e for e in examples if e.classed and e.name == name]
-        _keep_back(f"The class {name!r}", own, share, _chance(seed, name), kept)
+        _keep_back(f"The class {name!r}", own, share, _chance(seed, name), kept, barred)
     if loose:
-        _keep_back("The table", loose, share, _chance(seed), kept)
+        _keep_back("The table", loose, share, _chance(seed), kept, barred)
     rest = sorted((e for e in examples if not (e.classed and e.name in away)), key=lambda e: str(e.path))
     rest.sort(key=lambda e: e.name if e.classed else "")
     training = tuple(e for e in rest if not kept[e.group])
@@ -77,7 +86,12 @@ def split(examples: Sequence[Example], share: float = 0.2, seed: int = 42, hold_
 
 
 def _keep_back(
-    what: str, own: Sequence[Example], share: float, rng: np.random.Generator, kept: dict[str, bool]
+    what: str,
+    own: Sequence[Example],
+    share: float,
+    rng: np.random.Generator,
+    kept: dict[str, bool],
+    barred: Container[str],
 ) -> None:
     """Choose which groups are kept back; what another class has chosen for a group it shares holds."""
     groups = sorted({e.group for e in own})
@@ -88,10 +102,11 @@ def _keep_back(
         )
     order = [groups[k] for k in rng.permutation(len(groups)).tolist()]
     wanted = min(max(1, round(share * len(groups))), len(groups) - 1)
+    kept |= {group: False for group in order if group in barred}
     wanted -= sum(kept.get(group, False) for group in order)
     free = [group for group in order if group not in kept]
     kept |= {group: k < wanted for k, group in enumerate(free)}
-    if len({kept[group] for group in groups}) < 2:
+    if len({kept[group] for group in groups}) < 2 and not all(group in barred for group in groups):
         raise InputError(
             f"{what} shares all its groups with other classes, and all of them fell on one side: add "
             "pictures of another group, or take another seed."
