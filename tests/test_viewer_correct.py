@@ -188,15 +188,20 @@ def test_merge_is_shown_then_done_and_undone_in_one_step(dock, desk, qtbot):
     desk.decisions.merge()
     assert "discs preview" in dock.viewer.layers
     assert dock.correct.apply.isEnabled()
+    assert dock.activity.text.text() == "Return applies what is shown, Escape discards it."
     assert len(objects(desk)) == 2
     desk.decisions.apply()
+    assert dock.activity.text.text() == "Applied; Ctrl-Z takes it back."
     assert "discs preview" not in dock.viewer.layers
     assert label_of(desk, 20, 20) == label_of(desk, 65, 35) != 0
     desk.decisions.undo()
     assert label_of(desk, 20, 20) != label_of(desk, 65, 35)
+    desk.correction.choose(ids)
     desk.decisions.merge()
+    assert "discs preview" in dock.viewer.layers
     desk.decisions.discard()
     assert "discs preview" not in dock.viewer.layers and len(objects(desk)) == 2
+    assert not dock.activity.text.text()
 
 
 def test_a_click_in_each_half_splits(dock, desk, qtbot):

@@ -167,6 +167,7 @@ class Correction(QObject):
         done: list[int] = []
         self._desk.decisions.decide(lambda work: done.extend(work.session.apply(edit)))
         self.choose(done)
+        self._desk.said.emit("Applied; Ctrl-Z takes it back.")
         if self.tool == "split":
             self.take_up("split")
 
@@ -327,6 +328,7 @@ class Correction(QObject):
         self._named = {}
         if sheet is not None:
             sheet.show_preview(None)
+            self._desk.said.emit("")  # how it is applied
 
     def _left(self) -> None:
         """Put everything down: another image or plane is in front."""
