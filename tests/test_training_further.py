@@ -16,13 +16,15 @@ from typer.testing import CliRunner
 
 from napari_slip.cli import app
 from napari_slip.errors import Cancelled, InputError
-from napari_slip.models import load_clip
+from napari_slip.models import load_clip, unknown_words
 from napari_slip.synthesis.creatures import write_creatures
 from napari_slip.training.own import TrainSettings, read_examples, train
 from napari_slip.training.own.batches import caption
 from napari_slip.training.own.beginning import begin
 from napari_slip.training.own.examples import Example
-from napari_slip.training.own.fine_tuning import _kept_apart, fine_tune
+from napari_slip.training.own.fine_tuning import _kept_apart, fine_tune, small_network
+from napari_slip.training.own.finishing import write_card
+from napari_slip.training.own.history import Epoch
 from napari_slip.training.own.learner import make_learner
 from napari_slip.training.own.loop import _groups
 from napari_slip.training.own.pictures import mask_of
@@ -256,3 +258,28 @@ def test_fine_tuning_further_asks_what_its_base_has_learnt(creatures, tmp_path):
     begin(Split(tuple(examples), ()), SMALL, base)
     with pytest.raises(InputError, match="The old model has learnt from all of these pictures"):
         fine_tune(creatures, str(base), tmp_path / "out")
+
+
+def test_the_card_knows_the_words_that_the_pictures_were_told_with(creatures, tmp_path):
+    one, two, *others = read_examples(creatures)
+    told = replace(one, caption="Amacrine cell, CD4-positive")
+    settings = small_network(1)
+    learner = make_learner(settings, [told.caption, two.name], CPU)
+    learner.save(tmp_path)
+    pass_ = Epoch(
+        number=1,
+        training_loss=1.0,
+        validation_loss=1.0,
+        accuracy=0.5,
+        held_out_accuracy=0.0,
+        head_rate=0.1,
+        seconds=1.0,
+    )
+    write_card(
+        tmp_path, learner, settings, pass_, Split((told, two), (replace(others[-1], caption="zonule"),))
+    )
+    card = load_clip(tmp_path, device="cpu").card
+    assert unknown_words(f"coin amacrine CD4-positive {two.name} zonule axoneme", card) == [
+        "zonule",
+        "axoneme",
+    ]

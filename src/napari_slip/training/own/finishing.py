@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slip.models.protocols import Calibration
+from napari_slip.models.words import words
+from napari_slip.training.own.examples import class_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from napari_slip.training.own.learner import Learner
     from napari_slip.training.own.settings import TrainSettings
     from napari_slip.training.own.settling import Settled
+    from napari_slip.training.own.splitting import Split
 
 
 def write_card(
@@ -25,7 +28,7 @@ def write_card(
     learner: Learner,
     settings: TrainSettings,
     epoch: Epoch,
-    names: Sequence[str],
+    data: Split,
     settled: Settled | None = None,
 ) -> None:
     """Write ``card.json``: what a model of a known base knew stays known, the new classes join it.
@@ -40,8 +43,8 @@ def write_card(
         How it was trained.
     epoch : Epoch
         What the pass gave.
-    names : sequence of str
-        The classes.
+    data : Split
+        What it was trained on: its classes, and the words that it was told.
     settled : Settled, optional
         How much of the old model was kept.
     """
@@ -51,7 +54,7 @@ def write_card(
         "templates": list(before.templates if before else settings.templates),
         "null_prompts": list(nulls),
         "base": before.name if before else f"{settings.image_model} and {settings.text_model}",
-        "classes": list(names),
+        "classes": class_names((*data.training, *data.validation)),
         "training": {"pass": epoch.number, "settings": settings.to_dict()},
         "figures": {"validation loss": epoch.validation_loss, "accuracy": epoch.accuracy},
         "licence": "that of the base and of the pictures",
@@ -64,8 +67,8 @@ def write_card(
             "drawn things named, after": settled.knows,
         }
     if before and before.vocabulary is not None:
-        words = {word for name in names for word in name.lower().split()}
-        card["vocabulary"] = sorted(before.vocabulary | words)
+        taught = {word for e in data.training for word in words(e.caption or e.name)}
+        card["vocabulary"] = sorted(before.vocabulary | taught)
     if before:
         card["calibration"] = {"a": before.calibration.a, "b": before.calibration.b}
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -289,8 +289,7 @@ class _Run:
 
     def _write_model(self, epoch: Epoch, settled: Settled | None = None) -> None:
         self.learner.save(self.folder)
-        names = class_names((*self.data.training, *self.data.validation))
-        write_card(self.folder, self.learner, self.settings, epoch, names, settled)
+        write_card(self.folder, self.learner, self.settings, epoch, self.data, settled)
 
     def _save(self) -> None:
         whole: dict[str, Any] = {
