@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import zarr
 from hypothesis import strategies as st
 
 from napari_slip.objects import Pointing
@@ -96,3 +97,23 @@ def two_cells(planes):
     for n, plane in enumerate(planes):
         session.adopt(rectangle(2 + 7 * n, 2 + 7 * n, 5, 5).astype(int), plane, ["cell", "dirt"][n])
     return session
+
+
+def write_ome_zarr(path, array, axes, scale):
+    """Write an image as OME-Zarr 0.4, in seconds and micrometers."""
+    root = zarr.open_group(path, mode="w", zarr_format=2)
+    root.create_array("0", data=array, chunks=(1,) * (array.ndim - 2) + array.shape[-2:])
+    root.attrs["multiscales"] = [
+        {
+            "version": "0.4",
+            "axes": [
+                {"name": letter, "type": kind, "unit": unit}
+                for letter in axes
+                for kind, unit in [("time", "second") if letter == "t" else ("space", "micrometer")]
+            ],
+            "datasets": [
+                {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": list(scale)}]}
+            ],
+        }
+    ]
+    return path

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-import zarr
 from _fake_slip import fake_slip, spots
 from _series import ORDERS, FakeRecipe, moving, write_series
+from _work import write_ome_zarr
 from PIL import Image
 
 from napari_slip.atomic import UNFINISHED
@@ -30,25 +30,6 @@ from napari_slip.settings import MatchSettings
 from napari_slip.stacks import PlaneResult, Stack, scan
 
 RECIPE = FakeRecipe()
-
-
-def write_ome_zarr(path, array, axes, scale):
-    root = zarr.open_group(path, mode="w", zarr_format=2)
-    root.create_array("0", data=array, chunks=(1,) * (array.ndim - 2) + array.shape[-2:])
-    root.attrs["multiscales"] = [
-        {
-            "version": "0.4",
-            "axes": [
-                {"name": letter, "type": kind, "unit": unit}
-                for letter in axes
-                for kind, unit in [("time", "second") if letter == "t" else ("space", "micrometer")]
-            ],
-            "datasets": [
-                {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": list(scale)}]}
-            ],
-        }
-    ]
-    return path
 
 
 def run(named, out, **options):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tifffile
 from _commands import commands, one_sentence
-from _work import SHAPE, same, worked_on
+from _work import SHAPE, same, worked_on, write_ome_zarr
 from PIL import Image
 
 from napari_slip.io import KINDS, export_session, read_ome_zarr
@@ -108,3 +108,19 @@ def test_import_says_where_the_session_lies(call, tmp_path):
     assert done.exit_code == 0, done.output
     assert done.stdout.strip() == f"{tmp_path / 'x.json.slip'}: 3 nucleus"  # of all planes together
     assert len(Session.load(tmp_path / "x.json.slip").objects) == 3
+
+
+def test_labels_of_a_stack_have_its_steps_in_z(call, tmp_path):
+    labels = np.zeros((3, *SHAPE), np.uint16)
+    labels[1, 2:9, 3:9] = 4
+    tifffile.imwrite(tmp_path / "cells.tif", labels, metadata={"axes": "ZYX"}, photometric="minisblack")
+    assert call("import", tmp_path / "cells.tif", "--class", "nucleus").exit_code == 0
+    image = write_ome_zarr(tmp_path / "cells.zarr", labels, "zyx", (2.0, 0.5, 0.5))
+    asked = ("--image", image, "--pixel-size", 0.5, "--unit", "um", "--out", tmp_path / "out")
+    done = call("export", tmp_path / "cells.slip", *asked, "--to", "zarr,labels")
+    assert done.exit_code == 0, done.output
+    written = read_ome_zarr(next((tmp_path / "out").glob("*.ome.zarr")), "labels/objects")
+    assert written.scale == (2.0, 0.5, 0.5)
+    assert set(written.units.values()) == {"micrometer"}
+    with tifffile.TiffFile(next((tmp_path / "out").glob("*.tif"))) as file:
+        assert file.imagej_metadata["spacing"] == 2.0

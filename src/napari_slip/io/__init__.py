@@ -7,7 +7,7 @@ from napari_slip.io.exporting import KINDS, check_planes, export_session, import
 from napari_slip.io.label_stacks import session_of
 from napari_slip.io.labels import pixel_hash, write_label_planes, write_labels
 from napari_slip.io.naming import picture_name, work_name
-from napari_slip.io.ome_zarr import UNITS, LabelsWriter, Scales, is_ome_zarr, read_ome_zarr
+from napari_slip.io.ome_zarr import SHORT_UNITS, LabelsWriter, Scales, is_ome_zarr, read_ome_zarr
 from napari_slip.io.overlay import draw_overlay
 from napari_slip.io.provenance import (
     ImageRecord,
@@ -30,7 +30,7 @@ __all__ = [
     "PICTURES",
     "RESULTS",
     "SAMPLES",
-    "UNITS",
+    "SHORT_UNITS",
     "ImageRecord",
     "LabelsWriter",
     "ModelRecord",

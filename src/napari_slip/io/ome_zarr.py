@@ -27,6 +27,8 @@ _ORDER = "tczyx"
 UNITS = {"nm": "nanometer", "um": "micrometer", "mm": "millimeter", "cm": "centimeter", "m": "meter"}
 """Short names of the units of length to those of NGFF."""
 
+SHORT_UNITS = {whole: short for short, whole in UNITS.items()}
+
 
 def is_ome_zarr(path: Path) -> bool:
     """Whether a path is a folder that zarr has written."""

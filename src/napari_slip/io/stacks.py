@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import tifffile
 
 from napari_slip.errors import InputError, SlipError
-from napari_slip.io.ome_zarr import is_ome_zarr, read_ome_zarr
+from napari_slip.io.ome_zarr import SHORT_UNITS, is_ome_zarr, read_ome_zarr
 from napari_slip.io.reading import is_tiff, read_image
 from napari_slip.stacks import PLAIN_AXES, Stack
 
@@ -59,7 +59,10 @@ def open_stack(path: Path, *, channel_axis: int | None = None) -> Iterator[OpenS
     if path.is_dir() and is_ome_zarr(path):
         found = read_ome_zarr(path)
         scale = dict(zip(found.axes, found.scale, strict=True))
-        yield OpenStack(_named(path, found.levels[0], found.axes, channel_axis), scale)
+        named = _named(path, found.levels[0], found.axes, channel_axis)
+        units = {letter: SHORT_UNITS.get(unit, unit) for letter, unit in found.units.items()}
+        steps = {letter: (scale[letter], units[letter]) for letter in named.step_axes if letter in units}
+        yield OpenStack(replace(named, sizes=steps), scale)
         return
     if is_tiff(path):
         with _tiff(path, channel_axis) as stack:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_slip.io import UNITS
+from napari_slip.io import SHORT_UNITS
 from napari_slip.stacks import PLAIN_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-_SHORT = {whole: short for short, whole in UNITS.items()}
 
 
 def step_letters(labels: Iterable[str]) -> list[str]:
@@ -35,4 +33,4 @@ def step_sizes(
 def short_unit(unit: object) -> str:
     """Return a unit of napari as files have it: "um", or "px" where there is none."""
     whole = str(unit)
-    return "px" if whole in ("pixel", "") else _SHORT.get(whole, whole)
+    return "px" if whole in ("pixel", "") else SHORT_UNITS.get(whole, whole)
