@@ -123,7 +123,7 @@ for n, found in enumerate(worst_matches(slip, data, count=20, limit=12)):
     (i,) = session.adopt(found.picked.astype(int), class_name="nucleus", status="predicted")
     pictures = [session.picture()]
     plane = slip.encode(to_rgb(found.image))
-    trail = click_until(slip.segmenter, plane, found.truth, 0.9, found.start, most=40)
+    trail = click_until(slip.segmenter, plane, found.truth, 0.9, found.start, most=60)
     for mask, pointing in zip(trail.masks, trail.pointings, strict=True):
         session.apply(editing.reshape(session.objects[i], mask, pointing))
         pictures.append(session.picture())
