@@ -7,7 +7,7 @@ from napari_slip.io.exporting import KINDS, check_planes, export_session, import
 from napari_slip.io.label_stacks import session_of
 from napari_slip.io.labels import pixel_hash, write_label_planes, write_labels
 from napari_slip.io.naming import picture_name, work_name
-from napari_slip.io.ome_zarr import SHORT_UNITS, LabelsWriter, Scales, is_ome_zarr, read_ome_zarr
+from napari_slip.io.ome_zarr import LabelsWriter, Scales, is_ome_zarr, read_ome_zarr
 from napari_slip.io.overlay import draw_overlay
 from napari_slip.io.provenance import (
     ImageRecord,
@@ -24,13 +24,13 @@ from napari_slip.io.reading import Picture, file_hash, read_image
 from napari_slip.io.results import RESULTS, claim, prepare_folder, write_results
 from napari_slip.io.samples import SAMPLES, Sample, save_samples
 from napari_slip.io.stacks import PICTURES, OpenStack, open_stack, peek_steps
+from napari_slip.io.units import short_unit, step_sizes
 
 __all__ = [
     "KINDS",
     "PICTURES",
     "RESULTS",
     "SAMPLES",
-    "SHORT_UNITS",
     "ImageRecord",
     "LabelsWriter",
     "ModelRecord",
@@ -61,6 +61,8 @@ __all__ = [
     "read_provenance",
     "save_samples",
     "session_of",
+    "short_unit",
+    "step_sizes",
     "work_name",
     "write_as",
     "write_coco",

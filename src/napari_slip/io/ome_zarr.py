@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slip.errors import InputError
+from napari_slip.io.units import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,11 +24,6 @@ SMALLEST = 512
 """Longest side at which no coarser scale is added."""
 
 _ORDER = "tczyx"
-
-UNITS = {"nm": "nanometer", "um": "micrometer", "mm": "millimeter", "cm": "centimeter", "m": "meter"}
-"""Short names of the units of length to those of NGFF."""
-
-SHORT_UNITS = {whole: short for short, whole in UNITS.items()}
 
 
 def is_ome_zarr(path: Path) -> bool:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import tifffile
 
 from napari_slip.errors import InputError, SlipError
-from napari_slip.io.ome_zarr import SHORT_UNITS, is_ome_zarr, read_ome_zarr
+from napari_slip.io.ome_zarr import is_ome_zarr, read_ome_zarr
 from napari_slip.io.reading import is_tiff, read_image
+from napari_slip.io.units import step_sizes
 from napari_slip.stacks import PLAIN_AXES, Stack
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def open_stack(path: Path, *, channel_axis: int | None = None) -> Iterator[OpenS
         found = read_ome_zarr(path)
         scale = dict(zip(found.axes, found.scale, strict=True))
         named = _named(path, found.levels[0], found.axes, channel_axis)
-        units = {letter: SHORT_UNITS.get(unit, unit) for letter, unit in found.units.items()}
-        steps = {letter: (scale[letter], units[letter]) for letter in named.step_axes if letter in units}
-        yield OpenStack(replace(named, sizes=steps), scale)
+        steps = [letter for letter in named.step_axes if letter in found.units]
+        sizes = step_sizes(steps, [scale[a] for a in steps], [found.units[a] for a in steps])
+        yield OpenStack(replace(named, sizes=sizes), scale)
         return
     if is_tiff(path):
         with _tiff(path, channel_axis) as stack:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
-from napari_slip.io import check_planes, export_session, import_session, picture_name
+from napari_slip.io import check_planes, export_session, import_session, picture_name, step_sizes
 from napari_slip.session import Session
 from napari_slip.stacks import Stack
-from napari_slip.viewer._axes import step_letters, step_sizes
+from napari_slip.viewer._axes import step_letters
 from napari_slip.viewer._source import layer_data
 from napari_slip.viewer._story import story_of
 from napari_slip.viewer._telling import telling

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slip.io import import_session, session_of, work_name, write_as
+from napari_slip.io import import_session, session_of, short_unit, step_sizes, work_name, write_as
 from napari_slip.objects import plane_steps
 from napari_slip.stacks import Stack
-from napari_slip.viewer._axes import short_unit, step_letters, step_sizes
+from napari_slip.viewer._axes import step_letters
 from napari_slip.viewer._layers import OURS
 from napari_slip.viewer._sessions import session_of as open_session_of
 from napari_slip.viewer._sheet import rgb
