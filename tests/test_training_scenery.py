@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_slip.training.mini.sam_data import Picture
 from napari_slip.training.mini.sam_dense import DenseHead, dense_loss
 from napari_slip.training.mini.sam_loss import centre_loss
 from napari_slip.training.mini.sam_pools import COUNTS, SHARES, SIZES, drawer, write_pool
-from napari_slip.training.mini.sam_sources import scenes
+from napari_slip.training.mini.sam_sources import Pool, scenes
 from napari_slip.training.mini.sam_targets import PROMPTS, UNTOLD
 from napari_slip.training.mini.sam_views import Source, Views
 
@@ -93,6 +94,16 @@ def test_every_pool_has_a_share_and_sizes_and_some_are_scenery(tmp_path: Path) -
     for name in ("drawn", "drawn in scenery"):
         write_pool(name, tmp_path, tmp_path / name, 1)
         assert scenes(tmp_path / name, 0.1).scenery == ("scenery" in name)
+
+
+def test_a_pool_goes_to_the_process_that_loads_views_without_its_pictures(tmp_path: Path) -> None:
+    write_pool("drawn", tmp_path, tmp_path / "drawn", 2)
+    pool = Pool(tmp_path / "drawn", (0.4, 1.6))
+    sent = pickle.dumps(pool)
+    assert len(sent) < 2000 < pool.images.nbytes
+    again = pickle.loads(sent)
+    assert again.zoom == pool.zoom
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(again, pool, strict=True))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -58,7 +58,11 @@ class Pool:
     def __init__(self, folder: Path, zoom: tuple[float, float]) -> None:
         self.images = np.load(folder / "images.npy", mmap_mode="r")
         self.labels = np.load(folder / "labels.npy", mmap_mode="r")
-        self.zoom = zoom
+        self.folder, self.zoom = folder, zoom
+
+    def __reduce__(self) -> tuple[type[Pool], tuple[Path, tuple[float, float]]]:
+        """Let a process that loads views open the files itself: pickled, a mapped array is copied whole."""
+        return Pool, (self.folder, self.zoom)
 
     def __len__(self) -> int:
         """Return how many scenes there are."""
