@@ -164,7 +164,7 @@ def test_the_smallest_area_is_kept(tiny):
     assert 0 < len(larger) == (everything.area >= floor).sum() < len(everything)
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (3, 400), (400, 3)])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 400), (400, 3), (2, 1500)])
 def test_planes_of_odd_shapes_are_planes(tiny, mini, shape):
     for segmenter in (tiny, mini):
         segments = segmenter.propose(

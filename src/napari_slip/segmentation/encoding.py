@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from segment_anything.modeling import ImageEncoderViT
 from segment_anything.utils.transforms import ResizeLongestSide
+from torchvision.transforms.functional import resize, to_pil_image
 
 from napari_slip.models.precision import bfloat16_pays
 from napari_slip.models.stopping import stoppable
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 
     from napari_slip.progress import Progress
     from napari_slip.segmentation.tiling import Box
+
+
+def model_shape(box: Box, side: int) -> tuple[int, int]:
+    """Return height and width of a window as the model sees it: `side` pixels along the longer one.
+
+    The shorter one keeps a pixel, however narrow the window is.
+    """
+    x0, y0, x1, y1 = box
+    height, width = ResizeLongestSide.get_preprocess_shape(y1 - y0, x1 - x0, side)
+    return max(height, 1), max(width, 1)
 
 
 class Encoder:
@@ -56,8 +67,8 @@ class Encoder:
         x0, y0, x1, y1 = box
         side = side or self.network.image_encoder.img_size
         # the resize of segment-anything, so that the same picture reaches the same weights
-        window = np.ascontiguousarray(rgb[y0:y1, x0:x1])
-        scaled = ResizeLongestSide(side).apply_image(window)
+        window = to_pil_image(np.ascontiguousarray(rgb[y0:y1, x0:x1]))
+        scaled = np.array(resize(window, list(model_shape(box, side))))
         picture = torch.from_numpy(scaled).to(self.network.device).permute(2, 0, 1)
         with torch.autocast(self.network.device.type, torch.bfloat16, enabled=not self.exact):
             embedding = self._run(self.network.preprocess(picture)[None, :, :side, :side])
@@ -65,10 +76,7 @@ class Encoder:
 
     def unseen(self, box: Box, side: int | None = None) -> Tile:
         """Return a window that is to be encoded later; `side` as when it is encoded."""
-        x0, y0, x1, y1 = box
-        side = side or self.network.image_encoder.img_size
-        height, width = ResizeLongestSide.get_preprocess_shape(y1 - y0, x1 - x0, side)
-        return Tile(None, box, (height, width))
+        return Tile(None, box, model_shape(box, side or self.network.image_encoder.img_size))
 
     def _run(self, picture: Tensor) -> Tensor:
         encoder = self.network.image_encoder
