@@ -15,6 +15,8 @@ from napari_slip.errors import InputError
 from napari_slip.models import known_models, load_clip
 from napari_slip.models.registry import drop_entry
 from napari_slip.synthesis.creatures import write_creatures
+from napari_slip.training.own import read_examples
+from napari_slip.training.own.examples import class_phrases
 from napari_slip.viewer import SlipDock, _fine_tuning
 from napari_slip.viewer._fine_tuning import free_name
 
@@ -175,6 +177,7 @@ def test_accepted_objects_of_a_picture_are_examples(viewer, engine, qtbot, kept)
         ask(dock, name, qtbot)
         dock.desk.activate(name)
         dock.desk.decisions.accept(range(n, 12, 2))
+    dock.classes.table.item(1, 1).setText("red, scarlet")
     panel = dock.teach.further
     panel.name.setText("discs")
     panel.epochs.setValue(1)
@@ -182,6 +185,8 @@ def test_accepted_objects_of_a_picture_are_examples(viewer, engine, qtbot, kept)
     qtbot.waitUntil(lambda: bool(panel.job.passes), timeout=500_000)
     written = sorted(path.parent.name for path in (kept / "discs" / "examples").glob("*/*.png"))
     assert written == ["green"] * 6 + ["red"] * 6
+    taught = class_phrases(read_examples(kept / "discs" / "examples"))
+    assert taught == {"green": ("green",), "red": ("red", "scarlet")}
     dock.dispose()
     assert not panel.job.running
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from glob import escape
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from napari_slip.errors import InputError
 from napari_slip.io.whole import whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 MARGIN = 0.1
 """Room around an object, in its longer side."""
 
+PHRASES = "phrases.json"
+"""File beside the folders that says by which phrases each class is looked for, its name in full."""
+
 
 def write_crops(
     folder: Path, session: Session, pictures: Callable[[tuple[int, ...]], NDArray[np.uint8]], stem: str
@@ -30,7 +35,8 @@ def write_crops(
 
     A program that knows no opacity sees the plain picture, because the colours outside are kept. The names of
     one track's files begin alike, ``STEM-track7-``, so that training keeps them together. Crops of
-    `stem` that were written before and are no objects any more go.
+    `stem` that were written before and are no objects any more go. What a folder's name cannot say about its
+    class stands in `PHRASES`.
 
     Parameters
     ----------
@@ -74,7 +80,43 @@ def write_crops(
     for path in folder.glob(f"*/{escape(stem)}-*.png"):
         if path not in current:
             path.unlink()
+    here = {path.parent.name for path in written}
+    if here:
+        write_phrases(folder, {c.name: c.phrases for c in session.classes if safe_name(c.name) in here})
     return written
+
+
+def write_phrases(folder: Path, phrases: Mapping[str, tuple[str, ...]]) -> None:
+    """Say by which phrases classes are looked for, beside what is said of other classes already."""
+    known = {name: list(told) for name, told in (read_phrases(folder) | dict(phrases)).items()}
+    with whole_file(folder / PHRASES) as part:
+        part.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_phrases(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return the phrases of the classes whose pictures a folder holds; of none if nothing is said.
+
+    Raises
+    ------
+    InputError
+        If the file that says it holds something else.
+    """
+    path = folder / PHRASES
+    if not path.is_file():
+        return {}
+    try:
+        return {str(name): _texts(told) for name, told in json.loads(path.read_text("utf-8")).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f'{path} does not hold the phrases of each class, as {{"cell": ["cell", "round cell"]}}: '
+            "mend it, or remove it so that the folders' names count."
+        ) from error
+
+
+def _texts(told: Any) -> tuple[str, ...]:
+    if not isinstance(told, list) or not told or not all(isinstance(t, str) and t.strip() for t in told):
+        raise TypeError("expected texts")
+    return tuple(told)
 
 
 def safe_name(name: str) -> str:

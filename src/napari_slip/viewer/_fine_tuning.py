@@ -146,6 +146,7 @@ class FineTuning(QObject):
             import shutil
 
             from napari_slip.io import export_session
+            from napari_slip.io.crops import write_phrases
 
             for session, stem, stack in todo:
                 export_session(
@@ -157,6 +158,10 @@ class FineTuning(QObject):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
             shutil.rmtree(place.with_name("crops"), ignore_errors=True)
+            phrases: dict[str, tuple[str, ...]] = {}
+            for c in (c for session, *_ in todo for c in session.classes):
+                phrases[c.name] = tuple(dict.fromkeys((*phrases.get(c.name, ()), *c.phrases)))
+            write_phrases(place, phrases)
 
         return write
 

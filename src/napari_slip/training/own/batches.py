@@ -83,10 +83,12 @@ def batches(
 
 
 def caption(example: Example, settings: TrainSettings, rng: np.random.Generator) -> str:
-    """Return what is said of an example: its own caption, or a template with its class."""
+    """Return what is said of an example: its own caption, or a template with a phrase of its class."""
     if example.caption is not None:
         return example.caption
-    return settings.templates[int(rng.integers(len(settings.templates)))].replace("{}", example.name)
+    template = settings.templates[int(rng.integers(len(settings.templates)))]
+    phrase = int(rng.integers(len(example.texts))) if len(example.texts) > 1 else 0
+    return template.replace("{}", example.texts[phrase])
 
 
 def scaled(pictures: NDArray[np.uint8], learner: Learner, device: torch.device) -> Tensor:

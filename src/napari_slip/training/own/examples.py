@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_slip.errors import InputError
+from napari_slip.io.crops import read_phrases, safe_name
 from napari_slip.io.stacks import PICTURES
 from napari_slip.wording import counted
 
@@ -36,6 +37,8 @@ class Example:
         Pictures of one group are near-duplicates, and stay on one side of a split.
     classed : bool
         Whether the name is that of a class.
+    phrases : tuple of str
+        By which its class is looked for; none if the class is looked for by its name.
     """
 
     path: Path
@@ -43,6 +46,12 @@ class Example:
     caption: str | None = None
     group: str = ""
     classed: bool = True
+    phrases: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What may be said of it, without templates: its own caption, or each phrase of its class."""
+        return (self.caption,) if self.caption is not None else self.phrases or (self.name,)
 
     @cached_property
     def digest(self) -> str:
@@ -67,8 +76,9 @@ def read_examples(source: Path) -> list[Example]:
     Parameters
     ----------
     source : Path
-        A folder with one folder of pictures for each class; or a CSV file with the columns ``image`` (a path,
-        from the table's folder on) and ``caption`` or ``class`` or both, and perhaps ``group``.
+        A folder with one folder of pictures for each class, and perhaps `PHRASES`; or a CSV file with the
+        columns ``image`` (a path, from the table's folder on) and ``caption`` or ``class`` or both, and
+        perhaps ``group``.
 
     Returns
     -------
@@ -97,19 +107,25 @@ def class_names(examples: Sequence[Example]) -> tuple[str, ...]:
     return tuple(sorted({example.name for example in examples}))
 
 
+def class_phrases(examples: Sequence[Example]) -> dict[str, tuple[str, ...]]:
+    """Return by which phrases each class is looked for, the classes sorted."""
+    return {e.name: e.phrases or (e.name,) for e in sorted(examples, key=lambda e: e.name)}
+
+
 def identity(example: Example) -> tuple[str, int]:
     """Return class and file, and size in bytes: all that older trainings have written down of a picture."""
     return f"{example.name}/{example.path.name}", example.path.stat().st_size
 
 
 def listed(examples: Sequence[Example]) -> list[list[Any]]:
-    """Return identity, caption and digest of each, in order: what tells whether they changed."""
-    return sorted([*identity(e), e.caption or "", e.digest] for e in examples)
+    """Return identity, caption or phrases, and digest of each, in order: what tells whether they changed."""
+    return sorted([*identity(e), e.caption or ", ".join(e.phrases), e.digest] for e in examples)
 
 
 def _folder(folder: Path) -> list[Example]:
+    told = {safe_name(name): (name, phrases) for name, phrases in read_phrases(folder).items()}
     found = [
-        Example(path, inner.name, group=_track(path))
+        _of_class(path, *told.get(inner.name, (inner.name, ())))
         for inner in sorted(path for path in folder.iterdir() if path.is_dir())
         for path in sorted(inner.iterdir())
         if path.suffix.lower() in PICTURES and not path.name.endswith(MASK)
@@ -120,6 +136,10 @@ def _folder(folder: Path) -> list[Example]:
             "expected: one folder for each class, named as the class, with its pictures in it."
         )
     return found
+
+
+def _of_class(path: Path, name: str, phrases: tuple[str, ...]) -> Example:
+    return Example(path, name, group=_track(path), phrases=() if phrases == (name,) else phrases)
 
 
 def _track(path: Path) -> str:

@@ -18,13 +18,13 @@ import numpy as np
 
 from napari_slip.errors import InputError, SlipError
 from napari_slip.progress import Progress
-from napari_slip.training.own.examples import class_names, listed, read_examples
+from napari_slip.training.own.examples import class_names, class_phrases, listed, read_examples
 from napari_slip.training.own.history import read_log
 from napari_slip.training.own.settings import OPEN_ENDED, TrainSettings
 from napari_slip.training.own.splitting import Split, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari_slip.models.protocols import DualEncoder
     from napari_slip.training.own.examples import Example
@@ -141,22 +141,24 @@ def fine_tune(
             hear(epoch)
     train(rest, settings, folder / MODEL, device=device, progress=progress, hear=hear)
     progress("comparison", 0, 1)
-    names = class_names(test)
-    old_right, new_right = (
-        right_names(encoder, test, names) for encoder in (old, load_clip(folder / MODEL, device="cpu"))
-    )
+    new = load_clip(folder / MODEL, device="cpu")
+    old_right, new_right = (right_names(encoder, test, class_phrases(test)) for encoder in (old, new))
     progress("comparison", 1, 1)
     return Comparison(sum(old_right), sum(new_right), len(test))
 
 
-def right_names(encoder: DualEncoder, examples: Sequence[Example], names: Sequence[str]) -> list[bool]:
-    """Return for each example whether its class is the best of the names, seen as matching shows it."""
+def right_names(
+    encoder: DualEncoder, examples: Sequence[Example], phrases: Mapping[str, tuple[str, ...]]
+) -> list[bool]:
+    """Return for each example whether its class is the best, seen and looked for as matching does."""
+    from napari_slip.matching.prompts import Prompts
     from napari_slip.matching.texts import embed_texts
     from napari_slip.training.own.pictures import embed_examples
 
-    texts = embed_texts(names, encoder, encoder.card.templates)
-    answers = (embed_examples(examples, encoder) @ texts.T).argmax(axis=1)
-    return [names[k] == e.name for k, e in zip(answers, examples, strict=True)]
+    asked = Prompts.read(phrases, (), ())
+    texts = embed_texts(asked.phrases, encoder, encoder.card.templates)
+    answers = asked.best(embed_examples(examples, encoder) @ texts.T).argmax(axis=1)
+    return [asked.names[k] == e.name for k, e in zip(answers, examples, strict=True)]
 
 
 def _settings(encoder: DualEncoder, base: str, epochs: int) -> TrainSettings:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_slip.models.protocols import Calibration
 from napari_slip.models.words import words
-from napari_slip.training.own.examples import class_names
+from napari_slip.training.own.examples import class_names, class_phrases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def write_card(
             "drawn things named, after": settled.knows,
         }
     if before and before.vocabulary is not None:
-        taught = {word for e in data.training for word in words(e.caption or e.name)}
+        taught = {word for e in data.training for word in words(" ".join(e.texts))}
         card["vocabulary"] = sorted(before.vocabulary | taught)
     if before:
         card["calibration"] = {"a": before.calibration.a, "b": before.calibration.b}
@@ -92,6 +92,7 @@ def calibrate(folder: Path, validation: Sequence[Example], *, seed: int = 0) -> 
     -------
     Calibration
     """
+    from napari_slip.matching.prompts import Prompts
     from napari_slip.matching.texts import embed_texts
     from napari_slip.models import load_clip
     from napari_slip.training.mini.clip_card import fit
@@ -100,13 +101,13 @@ def calibrate(folder: Path, validation: Sequence[Example], *, seed: int = 0) -> 
     encoder = load_clip(folder, device="cpu")
     card = encoder.card
     seen = embed_examples(validation, encoder)
-    names = sorted({example.name for example in validation})
     nulls = card.calibration.null_prompts
-    texts = embed_texts([*names, *nulls], encoder, card.templates)
-    cosines = seen @ texts.T
+    asked = Prompts.read(class_phrases(validation), (), nulls)
+    texts = embed_texts([*asked.phrases, *nulls], encoder, card.templates)
+    of_phrases, of_nulls = np.split(seen @ texts.T, [len(asked.phrases)], axis=1)
+    cosines, rival, names = asked.best(of_phrases), of_nulls.max(axis=1), asked.names
     own = np.array([names.index(example.name) for example in validation])
     other = (own + np.random.default_rng(seed).integers(1, max(2, len(names)), len(own))) % len(names)
-    rival = cosines[:, len(names) :].max(axis=1)
     rows = np.arange(len(own))
     margin = np.concatenate([cosines[rows, own] - rival, cosines[rows, other] - rival])
     present = np.repeat([True, False], len(own))

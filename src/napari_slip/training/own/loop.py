@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from napari_slip.atomic import replacing
+from napari_slip.matching.prompts import Prompts
 from napari_slip.models.devices import resolve_device
 from napari_slip.progress import Progress
 from napari_slip.training.own.batches import GROUND, batches, scaled
 from napari_slip.training.own.beginning import CHECKPOINT, begin
-from napari_slip.training.own.examples import class_names
+from napari_slip.training.own.examples import class_phrases
 from napari_slip.training.own.finishing import calibrate, write_card
 from napari_slip.training.own.history import Epoch, write_log
 from napari_slip.training.own.learner import Learner, make_learner
@@ -101,7 +102,9 @@ def train(
     """
     progress, target = progress or Progress(), resolve_device(device)
     begin(data, settings, folder, progress)
-    texts = [t.replace("{}", e.name) for e in (*data.training, *data.held_out) for t in settings.templates]
+    everything = (*data.training, *data.held_out)
+    said = [phrase for phrases in class_phrases(everything).values() for phrase in phrases]
+    texts = [template.replace("{}", phrase) for phrase in said for template in settings.templates]
     texts += [e.caption for e in data.training if e.caption] + [GROUND, "something"]
     learner = make_learner(settings, texts, target)
     run = _Run(data, settings, folder, learner, target, progress)
@@ -240,7 +243,7 @@ class _Run:
         self.learner.network.eval()
         data, batch = self.data.validation, self.settings.batch
         images = self._embed(self.checks)
-        said = [e.caption or self.settings.templates[0].replace("{}", e.name) for e in data]
+        said = [e.caption or self.settings.templates[0].replace("{}", e.texts[0]) for e in data]
         texts = self._read(said)
         names = np.array([e.caption or e.name for e in data])
         losses, sizes = [], []
@@ -251,17 +254,21 @@ class _Run:
             losses.append(float(self._loss(images[rows], texts[rows], same)) * len(rows))
             sizes.append(len(rows))
         everything = (*data, *self.data.held_out)
-        accuracy = self._accuracy(images, data, class_names(data))
+        accuracy = self._accuracy(images, data, class_phrases(data))
         unseen = float("nan")
         if self.data.held_out:
-            unseen = self._accuracy(self._embed(self.unseen), self.data.held_out, class_names(everything))
+            unseen = self._accuracy(self._embed(self.unseen), self.data.held_out, class_phrases(everything))
         return sum(losses) / sum(sizes), accuracy, unseen
 
-    def _accuracy(self, images: torch.Tensor, data: Sequence[Example], names: tuple[str, ...]) -> float:
-        texts = self._read([self.settings.templates[0].replace("{}", name) for name in names])
+    def _accuracy(
+        self, images: torch.Tensor, data: Sequence[Example], phrases: dict[str, tuple[str, ...]]
+    ) -> float:
+        asked = Prompts.read(phrases, (), ())
+        texts = self._read([self.settings.templates[0].replace("{}", phrase) for phrase in asked.phrases])
         unit = torch.nn.functional.normalize
-        answers = (unit(images, dim=-1) @ unit(texts, dim=-1).T).argmax(dim=1).tolist()
-        return float(np.mean([names[k] == e.name for k, e in zip(answers, data, strict=True)]))
+        scores = asked.best((unit(images, dim=-1) @ unit(texts, dim=-1).T).cpu().numpy())
+        answers = scores.argmax(axis=1)
+        return float(np.mean([asked.names[k] == e.name for k, e in zip(answers, data, strict=True)]))
 
     def _embed(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
         """Embed each picture as the mean over its views, as matching does."""
