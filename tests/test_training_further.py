@@ -25,11 +25,11 @@ from napari_slip.training.own.examples import Example
 from napari_slip.training.own.fine_tuning import _kept_apart, fine_tune, small_network
 from napari_slip.training.own.finishing import write_card
 from napari_slip.training.own.history import Epoch
-from napari_slip.training.own.learner import make_learner
+from napari_slip.training.own.learner import _merged, make_learner
 from napari_slip.training.own.loop import _groups
 from napari_slip.training.own.pictures import mask_of
 from napari_slip.training.own.remembering import Memory
-from napari_slip.training.own.settling import SHARES, settle
+from napari_slip.training.own.settling import SHARES, _between, settle
 from napari_slip.training.own.splitting import Split
 
 pytest_plugins = ["_training_fixtures"]
@@ -194,6 +194,26 @@ def test_of_what_spoils_old_knowledge_only_as_much_is_taken_as_the_new_is_worth(
     nearly = iter((0.99, 0.99, *(0.987,) * len(SHARES)))  # fewer pictures than tell anything
     assert settle(learner, memory, old, lambda: next(nearly)).share == min(SHARES)
     assert all(torch.equal(value, old[name]) for name, value in learner.network.state_dict().items())
+
+
+def test_between_the_old_and_the_best_adapters_lies_what_is_between_the_whole_weights():
+    learner = make_learner(TrainSettings(base="mini", train="lora"), [], CPU)
+    other = make_learner(TrainSettings(base="mini", train="lora"), [], CPU)
+    noise = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in learner.network.named_parameters():
+            if ".lora_" in name:
+                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=noise))
+    best = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    old, new = (_merged(one.network).state_dict() for one in (other, learner))
+    _between(learner, other.network.state_dict(), best, 0.25)
+    moved = 0
+    for name, value in _merged(learner.network).state_dict().items():
+        torch.testing.assert_close(
+            value, old[name].lerp(new[name], 0.25) if value.is_floating_point() else value
+        )
+        moved += not torch.equal(old[name], new[name])
+    assert moved > 4
 
 
 def test_fine_tuning_asks_for_three_different_examples_of_each_class(tmp_path):

@@ -85,6 +85,8 @@ def _between(learner: Learner, old: Mapping[str, Tensor], new: Mapping[str, Tens
     mixed = {}
     for name, value in new.items():
         value = value.to(device)
-        floats = value.is_floating_point()  # counters of a normalisation are none
-        mixed[name] = old[name].to(device).lerp(value, share) if floats else value
+        # Counters of a normalisation are no floats. LoRA adds a product: with one factor held, the other
+        # moves it in proportion, and where the held one began, which is random, does not matter.
+        moves = value.is_floating_point() and ".lora_A." not in name
+        mixed[name] = old[name].to(device).lerp(value, share) if moves else value
     learner.network.load_state_dict(mixed)
