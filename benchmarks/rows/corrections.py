@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.measuring import Context
 
 HIGH, LOW = 0.90, 0.85
-PATIENT = 60
+PATIENT = 40
 """Clicks that a person may spend on one of the worst matches."""
 
 IMAGES = 12

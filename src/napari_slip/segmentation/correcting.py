@@ -4,9 +4,8 @@ People click in the middle of what they mean: in the middle of an object, and in
 about a mask. So a click says how far the true outline lies behind it: about as far as the present one lies
 before it. That is what a click is taken for. SAM is asked again for the first few, and its answer is taken if
 the click lies in the middle of what it changes; otherwise, and for all later clicks, the outline itself is
-moved past the click, its neighbourhood along with it, ever less (kriging of its distance, with earlier clicks
-as places where it is known), so that a click never changes what lies far from it and never takes back an
-earlier one.
+moved past the click, its neighbourhood along with it (kriging of its distance, with earlier clicks as places
+where it is known), so that a click never changes what lies far from it and never takes back an earlier one.
 """
 
 from __future__ import annotations
@@ -35,9 +34,8 @@ ASKED = 4
 TRUST = 0.5
 """Predicted IoU from which an answer is taken rather than the outline moved, all else being equal."""
 
-FELT, FADING = 0.3, 0.85
-"""How far a moved outline takes its neighbourhood along, in square roots of the mask's area, and what is left
-of that with each click."""
+FELT = 0.3
+"""How far a moved outline takes its neighbourhood along, in square roots of the mask's area."""
 
 LEAST, MOST = 1.2, 2.0
 """The same, in distances from the click to the outline: a click near the outline is about little."""
@@ -81,7 +79,7 @@ def one_more(
         signs = np.array([sign for *_, sign in pointing.points])
         answer = segmenter.refine(plane, points=points, point_labels=signs, box=box)
     if before is not None and begun:
-        return correct(before, answer, pointing.points, number)
+        return correct(before, answer, pointing.points)
     assert answer is not None
     x, y, sign = pointing.points[-1]
     mask = region_at(answer.mask, (int(y), int(x)))
@@ -101,9 +99,7 @@ def again(
     return np.zeros(plane.shape, bool) if mask is None else mask
 
 
-def correct(
-    before: NDArray[np.bool_], answer: Refined | None, clicks: Sequence[Click], number: int
-) -> NDArray[np.bool_]:
+def correct(before: NDArray[np.bool_], answer: Refined | None, clicks: Sequence[Click]) -> NDArray[np.bool_]:
     """Return a mask after one more click.
 
     Parameters
@@ -114,8 +110,6 @@ def correct(
         The model's, to all the clicks, if it was asked.
     clicks : sequence of (x, y, sign)
         In pixels of the plane, the new one last; the sign is 1 for "this" and 0 for "not this".
-    number : int
-        How many clicks have corrected this mask, this one included.
 
     Returns
     -------
@@ -126,7 +120,7 @@ def correct(
     rows, columns = window
     here = [(int(y) - rows.start, int(x) - columns.start, bool(sign)) for x, y, sign in clicks]
     old = before[window]
-    new = moved(old, here, number)
+    new = moved(old, here)
     if answer is not None:
         told = answer.mask[window]
         told = region_at(told, here[0][:2]) if here[0][2] else told
@@ -139,7 +133,7 @@ def correct(
     return mask
 
 
-def moved(mask: NDArray[np.bool_], clicks: Sequence[tuple[int, int, bool]], number: int) -> NDArray[np.bool_]:
+def moved(mask: NDArray[np.bool_], clicks: Sequence[tuple[int, int, bool]]) -> NDArray[np.bool_]:
     """Move the outline of a mask past the last click, as far as it lies before it.
 
     Parameters
@@ -148,14 +142,11 @@ def moved(mask: NDArray[np.bool_], clicks: Sequence[tuple[int, int, bool]], numb
         Not empty.
     clicks : sequence of (row, column, whether it belongs to the object)
         Where the earlier ones lie the outline stays.
-    number : int
-        How many clicks have corrected this mask; the later, the less is moved along.
     """
     y, x, adds = clicks[-1]
     inside = signed_distance(mask)
     far = abs(float(inside[y, x])) if mask[y, x] != adds else 0.0
-    share = FELT * FADING ** (number - 1)
-    felt = max(PIXEL, float(np.clip(share * np.sqrt(mask.sum()), LEAST * far, MOST * far)))
+    felt = max(PIXEL, float(np.clip(FELT * np.sqrt(mask.sum()), LEAST * far, MOST * far)))
     reach = int(np.ceil(4 * felt))
     top, left = max(0, y - reach), max(0, x - reach)
     part = np.s_[top : y + reach + 1, left : x + reach + 1]
