@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from napari_slip.errors import InputError
 from napari_slip.segments import PackedMasks, Segments
-from napari_slip.store import DiskStore
+from napari_slip.store import DiskStore, keys
 from napari_slip.store.keys import key_of
 
 ORIGIN = {"sam": "sha256:1", "clip": "sha256:2", "proposals": "...", "crops": "..."}
@@ -77,6 +77,14 @@ def test_every_pixel_counts(where):
 
 def test_the_key_is_of_the_pixels_not_of_their_layout():
     assert key_of(np.asfortranarray(plane()), ORIGIN) == key_of(plane(), ORIGIN)
+
+
+def test_what_another_version_has_kept_is_not_used(tmp_path, monkeypatch):
+    store = DiskStore(tmp_path)
+    store.save(plane(), some_segments())
+    assert store.load(plane(), ORIGIN) is not None
+    monkeypatch.setattr(keys, "__version__", "99.0")
+    assert store.load(plane(), ORIGIN) is None
 
 
 def test_the_least_recently_used_goes_first(tmp_path):

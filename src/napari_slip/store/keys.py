@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slip import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 def key_of(rgb: NDArray[np.uint8], origin: Mapping[str, str]) -> str:
     """Name the segments of a plane made by some models and settings.
 
-    The contrast needs no word of its own: it has gone into the pixels.
+    The contrast needs no word of its own: it has gone into the pixels. Another version of this program may
+    find other segments, so that none is given what an earlier one has kept.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def key_of(rgb: NDArray[np.uint8], origin: Mapping[str, str]) -> str:
         40 hexadecimal digits.
     """
     digest = hashlib.blake2b(digest_size=20)
-    told = {"shape": list(rgb.shape), "type": str(rgb.dtype), "origin": dict(origin)}
+    told = {"shape": list(rgb.shape), "type": str(rgb.dtype), "origin": dict(origin), "by": __version__}
     digest.update(json.dumps(told, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(rgb).data)
     return digest.hexdigest()
