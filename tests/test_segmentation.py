@@ -9,6 +9,7 @@ import pytest
 from models import loaded_tiny_sam
 from segment_anything import SamPredictor
 from skimage.draw import disk
+from skimage.segmentation import relabel_sequential
 
 from napari_slip.errors import Cancelled, InputError
 from napari_slip.evaluation.metrics import iou_of_masks
@@ -281,8 +282,15 @@ def test_a_large_object_is_found_among_small_ones(mini):
     assert np.mean(reached[whole] > 0.6) > 0.9
 
 
-def test_tiny_objects_are_looked_at_more_closely(mini):
+@pytest.mark.parametrize("beside", [0, 200])
+def test_tiny_objects_are_looked_at_more_closely_also_beside_large_ones(mini, beside):
     rgb, labels = discs((300, 300), 3, 25)
+    if beside:  # so many large ones that a typical object is large
+        large, _ = discs((300, beside), 14, 40)
+        rgb[:, -beside:], labels[:, -beside - 15 :] = large, 0
+        rgb[:, -beside - 15 : -beside] = large[0, 0]
+        rgb[150:, :-beside], labels[150:, :-beside] = large[0, 0], 0
+        labels, *_ = relabel_sequential(labels)
     plane = mini.encode(rgb, Progress())
     assert max(tile.scale for tile in plane.tiles) > (2, 2)
     segments = mini.propose(plane, mini.proposals, Progress())

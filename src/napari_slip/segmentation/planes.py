@@ -25,10 +25,11 @@ AT_ONCE, MINI_AT_ONCE = 2.0, 1.5
 """Longest side of a plane that is looked at at once, in inputs of the model; those of mini are small."""
 
 TINY = 13.0
-"""Typical object, in model pixels, below which a plane is looked at again twice as finely."""
+"""Size of an object, in model pixels, below which it is tiny; many of them are looked at twice as finely."""
 
-ENOUGH = 5
-"""Objects that make a typical one."""
+ENOUGH, MANY = 5, 8
+"""Objects of which half must be tiny to be many; and tiny ones that are many if they make a third, since
+beside large objects few of the tiny are seen."""
 
 FINEST = 4
 """Largest factor between the first look and the finest one."""
@@ -107,8 +108,9 @@ def _size(box: Box) -> tuple[int, int]:
 
 
 def _tiny(network: MiniSam, tiles: tuple[Tile, ...]) -> bool:
-    """Whether the objects at the finest scale, as far as it was looked at, are too small for the model."""
+    """Whether many objects at the finest scale, as far as it was looked at, are too small for the model."""
     seen = [tile for tile in tiles if tile.embedding is not None]
     finest = max(tile.scale for tile in seen)
     sizes = torch.cat([centres_of(network, tile).sizes for tile in seen if tile.scale == finest])
-    return len(sizes) >= ENOUGH and float(sizes.median()) < TINY
+    tiny, third, half = int((sizes < TINY).sum()), len(sizes) / 3, len(sizes) / 2
+    return len(sizes) >= ENOUGH and (tiny >= half or tiny >= max(MANY, third))
