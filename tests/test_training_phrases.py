@@ -11,14 +11,14 @@ from _small_training import SMALL
 from _work import SHAPE, rectangle
 from PIL import Image
 
-from napari_slip.errors import InputError
+from napari_slip.errors import Cancelled, InputError
 from napari_slip.io import export_session
 from napari_slip.models import load_clip
 from napari_slip.session import Session
 from napari_slip.stacks import Stack
 from napari_slip.synthesis import draw
 from napari_slip.synthesis.creatures import write_creatures
-from napari_slip.training.own import read_examples, split, train
+from napari_slip.training.own import loop, read_examples, split, train
 from napari_slip.training.own.batches import caption
 from napari_slip.training.own.examples import Example, class_phrases, listed
 from napari_slip.training.own.fine_tuning import right_names
@@ -86,6 +86,22 @@ def test_old_and_new_are_asked_by_phrases_and_the_best_counts(tmp_path):
     assert all(right_names(mini, examples, class_phrases(examples)))
     swapped = {"circle": ("zeppelin", "blue square"), "square": ("red circle",)}
     assert not any(right_names(mini, examples, swapped))
+
+
+def test_texts_are_counted_as_often_as_they_are_said(tmp_path, monkeypatch):
+    """The tokens of a new text model go by it, and must be the same when its training goes on."""
+    write_creatures(tmp_path / "creatures", classes=4, images=5, side=64)
+    parts = split(read_examples(tmp_path / "creatures"))
+    said = []
+
+    def hear(settings, texts, device):
+        said.extend(texts)
+        raise Cancelled
+
+    monkeypatch.setattr(loop, "make_learner", hear)
+    with pytest.raises(Cancelled):
+        train(parts, replace(SMALL, templates=("a {}", "the {}")), tmp_path / "model", device="cpu")
+    assert said[:-2] == [f"{word} {e.name}" for e in parts.training for word in ("a", "the")]
 
 
 def test_a_model_trains_on_phrases_and_its_card_has_the_names(tmp_path):

@@ -112,5 +112,5 @@ def _tiny(network: MiniSam, tiles: tuple[Tile, ...]) -> bool:
     seen = [tile for tile in tiles if tile.embedding is not None]
     finest = max(tile.scale for tile in seen)
     sizes = torch.cat([centres_of(network, tile).sizes for tile in seen if tile.scale == finest])
-    tiny, third, half = int((sizes < TINY).sum()), len(sizes) / 3, len(sizes) / 2
-    return len(sizes) >= ENOUGH and (tiny >= half or tiny >= max(MANY, third))
+    tiny, objects = int((sizes < TINY).sum()), len(sizes)
+    return objects >= ENOUGH and (2 * tiny >= objects or (tiny >= MANY and 3 * tiny >= objects))

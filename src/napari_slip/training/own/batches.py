@@ -87,8 +87,8 @@ def caption(example: Example, settings: TrainSettings, rng: np.random.Generator)
     if example.caption is not None:
         return example.caption
     template = settings.templates[int(rng.integers(len(settings.templates)))]
-    phrase = int(rng.integers(len(example.texts))) if len(example.texts) > 1 else 0
-    return template.replace("{}", example.texts[phrase])
+    phrase = int(rng.integers(len(example.called))) if len(example.called) > 1 else 0
+    return template.replace("{}", example.called[phrase])
 
 
 def scaled(pictures: NDArray[np.uint8], learner: Learner, device: torch.device) -> Tensor:

@@ -49,9 +49,9 @@ class Example:
     phrases: tuple[str, ...] = ()
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """What may be said of it, without templates: its own caption, or each phrase of its class."""
-        return (self.caption,) if self.caption is not None else self.phrases or (self.name,)
+    def called(self) -> tuple[str, ...]:
+        """What its class is called: its phrases, or its name where it has none."""
+        return self.phrases or (self.name,)
 
     @cached_property
     def digest(self) -> str:
@@ -109,7 +109,7 @@ def class_names(examples: Sequence[Example]) -> tuple[str, ...]:
 
 def class_phrases(examples: Sequence[Example]) -> dict[str, tuple[str, ...]]:
     """Return by which phrases each class is looked for, the classes sorted."""
-    return {e.name: e.phrases or (e.name,) for e in sorted(examples, key=lambda e: e.name)}
+    return {e.name: e.called for e in sorted(examples, key=lambda e: e.name)}
 
 
 def identity(example: Example) -> tuple[str, int]:

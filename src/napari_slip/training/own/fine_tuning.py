@@ -142,7 +142,8 @@ def fine_tune(
     train(rest, settings, folder / MODEL, device=device, progress=progress, hear=hear)
     progress("comparison", 0, 1)
     new = load_clip(folder / MODEL, device="cpu")
-    old_right, new_right = (right_names(encoder, test, class_phrases(test)) for encoder in (old, new))
+    phrases = class_phrases(test)
+    old_right, new_right = (right_names(encoder, test, phrases) for encoder in (old, new))
     progress("comparison", 1, 1)
     return Comparison(sum(old_right), sum(new_right), len(test))
 

@@ -67,7 +67,7 @@ def write_card(
             "drawn things named, after": settled.knows,
         }
     if before and before.vocabulary is not None:
-        taught = {word for e in data.training for word in words(" ".join(e.texts))}
+        taught = {word for e in data.training for word in words(e.caption or " ".join(e.called))}
         card["vocabulary"] = sorted(before.vocabulary | taught)
     if before:
         card["calibration"] = {"a": before.calibration.a, "b": before.calibration.b}

@@ -102,8 +102,8 @@ def train(
     """
     progress, target = progress or Progress(), resolve_device(device)
     begin(data, settings, folder, progress)
-    everything = (*data.training, *data.held_out)
-    said = [phrase for phrases in class_phrases(everything).values() for phrase in phrases]
+    # As often as they are said: a new text model's tokens go by it, and must be the same when it goes on.
+    said = [phrase for e in (*data.training, *data.held_out) for phrase in e.called]
     texts = [template.replace("{}", phrase) for phrase in said for template in settings.templates]
     texts += [e.caption for e in data.training if e.caption] + [GROUND, "something"]
     learner = make_learner(settings, texts, target)
@@ -243,7 +243,7 @@ class _Run:
         self.learner.network.eval()
         data, batch = self.data.validation, self.settings.batch
         images = self._embed(self.checks)
-        said = [e.caption or self.settings.templates[0].replace("{}", e.texts[0]) for e in data]
+        said = [e.caption or self.settings.templates[0].replace("{}", e.called[0]) for e in data]
         texts = self._read(said)
         names = np.array([e.caption or e.name for e in data])
         losses, sizes = [], []
