@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _STEPS = {
     "encode": "looking at the image",
     "prompts": "finding segments",
+    "closer": "looking closer at small ones",
     "crops": "looking at each segment",
     "download": "downloading",
 }

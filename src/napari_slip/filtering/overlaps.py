@@ -65,7 +65,7 @@ def _measure(masks: PackedMasks) -> Overlaps:
             continue
         mask = masks.crop(row)
         for other in order[candidates]:
-            shared = _shared_pixels(mask, boxes[rank], masks.crop(other), masks.boxes[other])
+            shared = shared_pixels(mask, boxes[rank], masks.crop(other), masks.boxes[other])
             if shared:
                 inner.append(other)
                 outer.append(row)
@@ -81,9 +81,13 @@ def _boxes_meet(box: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np
     return meet
 
 
-def _shared_pixels(
-    mask: NDArray[np.bool_], box: NDArray[np.int64], other: NDArray[np.bool_], other_box: NDArray[np.int32]
+def shared_pixels(
+    mask: NDArray[np.bool_],
+    box: NDArray[np.integer],
+    other: NDArray[np.bool_],
+    other_box: NDArray[np.integer],
 ) -> int:
+    """Return how many pixels two masks, each given within its box (XYXY), have in common."""
     x0, y0 = max(box[0], other_box[0]), max(box[1], other_box[1])
     x1, y1 = min(box[2], other_box[2]), min(box[3], other_box[3])
     part = mask[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]

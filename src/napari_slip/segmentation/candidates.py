@@ -95,10 +95,14 @@ class Judge:
         floor = self.settings.pred_iou_thresh
         return iou > floor if floor > 0 else torch.ones_like(iou, dtype=torch.bool)
 
-    def __call__(
+    def __call__(self, logits: Tensor, iou: Tensor) -> list[Candidate]:
+        """Judge masks of the whole tile, (M, L, L), by their stability, and return those that pass."""
+        return [candidate for candidate in self.each(logits, iou) if candidate is not None]
+
+    def each(
         self, logits: Tensor, iou: Tensor, corners: Tensor | None = None, rank: Tensor | None = None
-    ) -> list[Candidate]:
-        """Judge masks by their stability.
+    ) -> list[Candidate | None]:
+        """Judge masks by their stability, one by one.
 
         Parameters
         ----------
@@ -114,14 +118,14 @@ class Judge:
 
         Returns
         -------
-        list of Candidate
-            Those that pass and are not empty.
+        list of Candidate or None
+            For each mask; None where it does not pass or is empty.
         """
         logits = self._without_padding(logits, corners)
         worth = self.worth_measuring(logits)
         where = [(0, 0)] * len(logits) if corners is None else [(x, y) for x, y in corners.tolist()]
         reach = boxes_of(logits, self.threshold - self.settings.stability_score_offset).tolist()
-        found = []
+        found: list[Candidate | None] = [None] * len(logits)
         for row in worth.nonzero()[:, 0].tolist():
             part = self.resampler.cut(logits[row], reach[row], where[row])
             measured = self._measure(part)
@@ -131,7 +135,7 @@ class Judge:
             score = float(iou[row])
             better = score if rank is None else float(rank[row]) * stability
             part = Part(part.logits.clone(), part.corner)  # the batch it lies in need not be kept
-            found.append(Candidate(part, self.resampler, self.tile, box, score, stability, better))
+            found[row] = Candidate(part, self.resampler, self.tile, box, score, stability, better)
         return found
 
     def worth_measuring(self, logits: Tensor) -> Tensor:

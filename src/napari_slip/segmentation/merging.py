@@ -36,11 +36,20 @@ class Merged:
         None of them empty.
     predicted_iou, stability_score : (N,) float array
         SAM's own two quality scores.
+    rank : (N,) float array
+        Which of two masks of one object is the better.
     """
 
     masks: PackedMasks
     predicted_iou: NDArray[np.float64]
     stability_score: NDArray[np.float64]
+    rank: NDArray[np.float64]
+
+    def apart(self) -> Merged:
+        """Return the masks that share no more than a rim with a better one that is kept."""
+        rows = np.flatnonzero(_apart(self.masks, self.rank))
+        scores = self.predicted_iou[rows], self.stability_score[rows], self.rank[rows]
+        return Merged(self.masks.take(rows), *scores)
 
 
 def merge(
@@ -48,8 +57,6 @@ def merge(
     plane: EncodedPlane,
     settings: ProposalSettings,
     threshold: float,
-    *,
-    apart: bool,
 ) -> Merged:
     """Bring the masks of all tiles together and draw those that are kept.
 
@@ -66,8 +73,6 @@ def merge(
         The threshold of the suppression, and the smallest area.
     threshold : float
         Logit above which a pixel belongs to a mask.
-    apart : bool
-        Whether each mask is of one object, so that no two of them share more than a rim.
 
     Returns
     -------
@@ -76,7 +81,7 @@ def merge(
     """
     tiles, whole = 0, []
     for tiles, of_tile in enumerate(found, 1):  # noqa: B007
-        whole += [c for c in of_tile if not _is_cut(c, plane.shape)]
+        whole += [c for c in of_tile if not is_cut(c, plane.shape)]
     if tiles > 1:
         whole = suppress(whole, settings.box_nms_thresh)
     kept: list[Candidate] = []
@@ -84,10 +89,7 @@ def merge(
     masks_of, corners_of = itertools.tee(_draw(whole, threshold, max(settings.min_area, 1), kept))
     masks = PackedMasks.pack((mask for mask, _ in masks_of), (corner for _, corner in corners_of))
     scores = np.array([(c.predicted_iou, c.stability_score, c.rank) for c in kept]).reshape(-1, 3)
-    if apart:
-        rows = np.flatnonzero(_apart(masks, scores[:, 2]))
-        masks, scores = masks.take(rows), scores[rows]
-    return Merged(masks, scores[:, 0], scores[:, 1])
+    return Merged(masks, *scores.T)
 
 
 def _draw(
@@ -120,7 +122,7 @@ def _apart(masks: PackedMasks, rank: NDArray[np.float64]) -> NDArray[np.bool_]:
     return kept
 
 
-def _is_cut(candidate: Candidate, shape: tuple[int, int]) -> bool:
+def is_cut(candidate: Candidate, shape: tuple[int, int]) -> bool:
     """Whether a mask ends where its tile does and the plane does not, and so may be part of an object."""
     x0, y0, x1, y1 = candidate.tile
     left, top, right, bottom = candidate.box

@@ -14,7 +14,7 @@ from napari_slip.segmentation.prompts import grid
 from napari_slip.segmentation.quick import QuickJudge
 from napari_slip.segmentation.resampling import Resampler
 from napari_slip.segmentation.tiling import OVERLAP
-from napari_slip.segmentation.windows import Windows, centres_of
+from napari_slip.segmentation.windows import Questions, Windows, centres_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -77,7 +77,8 @@ class TileProposal:
         kind = Judge if settings.exact else QuickJudge
         judge = kind(settings, network.mask_threshold, resampler, self.tile.box)
         if self.centres is not None and isinstance(network, MiniSam):
-            found = Windows(network, self.tile, judge).ask(self.centres, step)
+            questions = Questions.at(network, self.centres, self.tile.trust)
+            found = [each for each in Windows(network, self.tile, judge).ask(questions, step) if each]
         else:
             decoder, scale = Decoder(network, self.tile), logits_side / side
             found = ask_everywhere(decoder, judge, self.tile, chunk_size(network), scale, step)

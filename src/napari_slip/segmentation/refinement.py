@@ -10,13 +10,15 @@ import torch
 from torch.nn import functional
 
 from napari_slip.models.mini.sam import STRIDE, MiniSam
-from napari_slip.progress import Progress
 from napari_slip.segmentation.candidates import count_above
-from napari_slip.segmentation.encoding import Encoder
+from napari_slip.segmentation.clicks import Clicks
+from napari_slip.segmentation.closer import same
+from napari_slip.segmentation.looks import Looks
 from napari_slip.segmentation.outlines import centredness, region_at
 from napari_slip.segmentation.protocols import Refined
 from napari_slip.segmentation.resampling import Part, Resampler
 from napari_slip.segmentation.windows import (
+    AROUND,
     PER_CELL,
     ROOM,
     decode_windows,
@@ -24,32 +26,14 @@ from napari_slip.segmentation.windows import (
     size_at,
     window_sides,
 )
+from napari_slip.segments import mask_extent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from segment_anything.modeling import Sam
     from torch import Tensor
 
-    from napari_slip.segmentation.clicks import Clicks
     from napari_slip.segmentation.protocols import EncodedPlane, Tile
-
-SMALL, GOOD = 16.0, 32.0
-"""Object size, in model pixels, below which a click is looked at more closely, and what size it then gets."""
-
-OVERRATED = 0.7
-"""What an object is often like, in parts of the size that the model expects of it."""
-
-VIEW = 320
-"""Model pixels along a closer window: the 512 that mini can take find no more and cost twice the time."""
-
-OTHER = 1.2
-"""Factor between two windows from which they show different things."""
-
-AROUND = 1.5
-"""Side of a window, in extents of what was pointed at."""
-
-CLOSER = 8
-"""How many windows are kept for clicks with a plane: the next click at the same object finds its own."""
 
 SURE = 8.0
 """Logit of a mask prompt inside, its negative outside: what SAM itself says where it is sure."""
@@ -128,6 +112,12 @@ class Answer:
     corner: tuple[int, int]
     predicted_iou: float
 
+    @property
+    def box(self) -> NDArray[np.int64]:
+        """XYXY of that part on the plane, the far edges excluded."""
+        height, width = self.mask.shape
+        return np.array([*self.corner, self.corner[0] + width, self.corner[1] + height])
+
 
 class Refiner:
     """Makes single masks on an encoded plane.
@@ -143,22 +133,24 @@ class Refiner:
     def __init__(self, network: Sam, plane: EncodedPlane) -> None:
         self.network = network
         self.plane = plane
+        self.looks = Looks(network, plane)
 
     def refine(self, clicks: Clicks) -> Refined:
         """Make one mask."""
-        tile = self._tile(clicks.extent)
         # a single click is ambiguous, so SAM offers three masks for it; more than that has one answer
         several = len(clicks.points) == 1 and clicks.box is None and clicks.mask is None
         if not isinstance(self.network, MiniSam):
+            tile = self.looks.at_hand(clicks)
             part, iou = self._decode(tile, Prompt.of(self.network, clicks, tile), several)
             return self._place(self._answer(part, iou, tile))
         answers: list[Answer] = []
-        for look in self._looks(self.network, clicks, tile):
+        for look in self.looks.at(clicks):
             parts = _decode_window(self.network, look, Prompt.of(self.network, clicks, look), several)
             answers += [self._answer(part, iou, look) for part, iou in parts]
         if len(answers) == 1:
             return self._place(answers[0])
-        return self._place(max(answers, key=lambda answer: _fitting(answer, clicks, self.plane.shape)))
+        answer = max(answers, key=lambda answer: _fitting(answer, clicks, self.plane.shape))
+        return self._place(self._drawn_closer(self.network, clicks, answer))
 
     def _decode(self, tile: Tile, prompt: Prompt, several: bool) -> tuple[Part, float]:
         network = self.network
@@ -172,56 +164,19 @@ class Refiner:
         best = _best(iou[0], several)
         return Part(logits[0, best], (0, 0)), float(iou[0, best])
 
-    def _tile(self, extent: tuple[float, float, float, float]) -> Tile:
-        """Choose the finest tile that holds what was pointed at, best in its middle."""
-
-        def room(tile: Tile) -> float:
-            x0, y0, x1, y1 = tile.box
-            return min(extent[0] - x0, extent[1] - y0, x1 - extent[2], y1 - extent[3])
-
-        holding = [tile for tile in self.plane.tiles if room(tile) >= 0] or [self.plane.tiles[-1]]
-        finest = max(tile.scale for tile in holding)
-        tile = max((tile for tile in holding if tile.scale == finest), key=room)
-        return tile if tile.embedding is not None else self._kept(tile)
-
-    def _looks(self, network: MiniSam, clicks: Clicks, tile: Tile) -> list[Tile]:
-        """Return what to look at for clicks: the tile, or a closer window if it shows too small a thing.
-
-        How large the thing is, the model often overrates; so it looks again, for something smaller.
-        """
-        if clicks.box is not None or clicks.mask is not None or not len(clicks.points):
-            return [tile]
-        scale = np.array(tile.scale, np.float32)
-        points = torch.from_numpy((clicks.points - np.array(tile.box[:2], np.float32)) * scale)
-        size = size_at(network, tile, points[0]) / float(scale.min())
-        closer = self._closer(clicks, size) if size * scale.min() < SMALL else None
-        first = closer or tile
-        second = self._closer(clicks, size * OVERRATED)
-        if second is None or second.scale[0] < first.scale[0] * OTHER < second.scale[0] * OTHER**2:
-            wanted = [first]
-        else:
-            wanted = [first, second]
-        return [look if look is tile else self._kept(look) for look in wanted]
-
-    def _closer(self, clicks: Clicks, size: float) -> Tile | None:
-        """Return a window around the first click, unseen; None if other clicks lie too far away for it."""
-        middle, (height, width) = clicks.points[0], self.plane.shape
-        side = VIEW * size / GOOD
-        x0, y0 = np.floor((middle - side / 2).clip(0)).astype(int).tolist()
-        x1, y1 = np.ceil((middle + side / 2).clip(max=(width, height))).astype(int).tolist()
-        extent = clicks.extent
-        if extent[0] < x0 or extent[1] < y0 or extent[2] > x1 or extent[3] > y1:
-            return None
-        return Encoder(self.network, Progress()).unseen((x0, y0, x1, y1), VIEW)
-
-    def _kept(self, unseen: Tile) -> Tile:
-        """Return a window that is kept for clicks, or encode it now."""
-        kept, key = self.plane.closer, (unseen.box, max(unseen.input_size))
-        if key not in kept or kept[key].embedding.device != self.network.device:
-            while len(kept) >= CLOSER:
-                kept.pop(next(iter(kept)))
-            kept[key] = Encoder(self.network, Progress())(self.plane.rgb, *key)
-        return kept[key]
+    def _drawn_closer(self, network: MiniSam, clicks: Clicks, first: Answer) -> Answer:
+        """Ask again in the box of an answer, from closer by; the first stands if they differ."""
+        if not first.mask.any():
+            return first
+        box = np.array(mask_extent(first.mask), np.float32) + np.tile(np.array(first.corner, np.float32), 2)
+        tile = self.looks.closer(box, clicks)
+        if tile is None:
+            return first
+        boxed = Clicks.check(self.plane.shape, None, None, box, None)
+        ((part, iou),) = _decode_window(network, tile, Prompt.of(network, boxed, tile), several=False)
+        second = self._answer(part, iou, tile)
+        as_good = _kept_by(second, clicks, self.plane.shape) >= _kept_by(first, clicks, self.plane.shape)
+        return second if as_good and same(first.mask, first.box, second.mask, second.box) else first
 
     def _answer(self, part: Part, iou: float, tile: Tile) -> Answer:
         logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size
@@ -266,17 +221,23 @@ def _best(iou: Tensor, several: bool) -> int:
 
 def _fitting(answer: Answer, clicks: Clicks, shape: tuple[int, int]) -> float:
     """Return how well an answer fits clicks: how many it keeps, how good it is, how central the first is."""
-    places = [_within(answer, min(int(x), shape[1] - 1), min(int(y), shape[0] - 1)) for x, y in clicks.points]
-    hits = [at is not None and bool(answer.mask[at]) for at in places]
-    kept = sum(hit == bool(sign) for hit, sign in zip(hits, clicks.labels, strict=True))
-    middle, first = 1.0, places[0]
+    middle, first = 1.0, _within(answer, clicks.points[0], shape)
     if clicks.labels[0]:
-        middle = centredness(region_at(answer.mask, first), first) if first is not None and hits[0] else 0.0
-    return kept + 0.999 * answer.predicted_iou * middle
+        hit = first is not None and answer.mask[first]
+        middle = centredness(region_at(answer.mask, first), first) if first is not None and hit else 0.0
+    return _kept_by(answer, clicks, shape) + 0.999 * answer.predicted_iou * middle
 
 
-def _within(answer: Answer, x: int, y: int) -> tuple[int, int] | None:
-    """Return (row, column) of a pixel of the plane in an answer; None if it lies beside."""
+def _kept_by(answer: Answer, clicks: Clicks, shape: tuple[int, int]) -> int:
+    """Return how many clicks an answer keeps: inside of it those of "this", outside the others."""
+    places = [_within(answer, point, shape) for point in clicks.points]
+    hits = [at is not None and bool(answer.mask[at]) for at in places]
+    return sum(hit == bool(sign) for hit, sign in zip(hits, clicks.labels, strict=True))
+
+
+def _within(answer: Answer, point: NDArray[np.float32], shape: tuple[int, int]) -> tuple[int, int] | None:
+    """Return (row, column) of a point of the plane in an answer; None if it lies beside."""
+    x, y = (min(int(place), end - 1) for place, end in zip(point, shape[::-1], strict=True))
     row, column = y - answer.corner[1], x - answer.corner[0]
     height, width = answer.mask.shape
     return (row, column) if 0 <= row < height and 0 <= column < width else None

@@ -227,7 +227,7 @@ class Sam2Segmenter(SamSegmenter):
         settings: ProposalSettings,
         progress: Progress,
     ) -> Segments:
-        merged = merge(found, plane, settings, self.network.mask_threshold, apart=False)
+        merged = merge(found, plane, settings, self.network.mask_threshold)
         return describe(merged.masks, plane.rgb, merged.predicted_iou, merged.stability_score, progress)
 
 

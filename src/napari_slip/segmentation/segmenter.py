@@ -9,6 +9,7 @@ import torch
 
 from napari_slip.models.memory import sparing
 from napari_slip.segmentation.clicks import Clicks
+from napari_slip.segmentation.closer import look_closer
 from napari_slip.segmentation.description import describe
 from napari_slip.segmentation.encoding import Encoder
 from napari_slip.segmentation.merging import merge
@@ -141,7 +142,9 @@ class SamSegmenter:
         if apart:
             plane = replace(plane, tiles=plane.tiles + plane.afar)
         found = (self._ask if held else self._walk)(plane, settings, progress)
-        merged = merge(found, plane, settings, self.network.mask_threshold, apart=apart)
+        merged = merge(found, plane, settings, self.network.mask_threshold)
+        if apart:
+            merged = look_closer(self.network, plane, merged.apart(), settings, progress).apart()
         return describe(merged.masks, plane.rgb, merged.predicted_iou, merged.stability_score, progress)
 
     def _ask(

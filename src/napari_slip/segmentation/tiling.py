@@ -41,11 +41,14 @@ def plan(shape: tuple[int, int], side: int, largest: float, zoom: int = 1) -> li
     windows: list[Box] = []
     reach = max(1, finest // zoom)
     while reach < longest:
-        windows += [
-            (x0, y0, x1, y1) for y0, y1 in _cuts(shape[0], reach) for x0, x1 in _cuts(shape[1], reach)
-        ]
+        windows += cover(shape, reach)
         reach *= STEP
     return [*windows, (0, 0, shape[1], shape[0])]
+
+
+def cover(shape: tuple[int, int], reach: int) -> list[Box]:
+    """Cover a plane of (H, W) pixels with overlapping windows of up to `reach` pixels a side, row by row."""
+    return [(x0, y0, x1, y1) for y0, y1 in _cuts(shape[0], reach) for x0, x1 in _cuts(shape[1], reach)]
 
 
 def _cuts(length: int, reach: int) -> list[tuple[int, int]]:

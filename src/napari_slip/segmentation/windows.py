@@ -1,4 +1,4 @@
-"""Masks at object centres that the model itself predicts, each decoded on a window of the embedding.
+"""Masks of single objects, at centres that the model predicts or in boxes, each decoded on a window.
 
 Output-changing against a grid of points: for models with a head that finds centres, such as `mini`, which was
 trained to be asked in this way. Automatic prompts from centres are micro-sam's idea (arXiv 2603.17845).
@@ -27,7 +27,10 @@ SIDES = (12, 16, 24, 32)
 """Sides of the windows in cells; what does not fit is decoded on the whole embedding."""
 
 ROOM = 2.2
-"""Side of a window, in sizes of its object."""
+"""Side of a window, in sizes that are predicted of its object."""
+
+AROUND = 1.5
+"""Side of a window, in extents of what was pointed at."""
 
 CELLS_AT_ONCE = 16 * 16 * 16
 """Cells of all windows that are decoded together: more does not fit a processor's caches."""
@@ -37,8 +40,58 @@ PER_CELL = 4
 
 
 @dataclass(frozen=True)
+class Questions:
+    """P prompts for one tile, each of one object.
+
+    Parameters
+    ----------
+    middles : (P, 2) Tensor
+        XY in model pixels of where the objects are.
+    room : (P,) Tensor
+        Sides of the windows that hold them, in model pixels.
+    sparse : (P, n, C) Tensor
+        Embedded points or boxes.
+    rank : (P,) Tensor
+        What the masks count for, beside their own quality.
+    ambiguous : bool
+        Whether the model answers with the best of its three masks, as for a point, or with the one that is
+        for clear prompts.
+    """
+
+    middles: Tensor
+    room: Tensor
+    sparse: Tensor
+    rank: Tensor
+    ambiguous: bool
+
+    @classmethod
+    def at(cls, network: MiniSam, centres: Centres, trust: float) -> Questions:
+        """Ask at centres of objects."""
+        ones = torch.ones(len(centres.points), 1, device=centres.points.device)
+        return cls(
+            middles=centres.points,
+            room=centres.sizes * ROOM,
+            sparse=network.prompt_encoder._embed_points(centres.points[:, None], ones, pad=True),
+            rank=centres.scores.sqrt() * trust,
+            ambiguous=True,
+        )
+
+    @classmethod
+    def within(cls, network: MiniSam, boxes: Tensor) -> Questions:
+        """Ask for what fills boxes, (P, 4) XYXY in model pixels."""
+        low, high = boxes[:, :2], boxes[:, 2:]
+        return cls(
+            middles=(low + high) / 2,
+            room=(high - low).amax(dim=1) * AROUND,
+            sparse=network.prompt_encoder._embed_boxes(boxes),
+            rank=torch.ones(len(boxes), device=boxes.device),
+            ambiguous=False,
+        )
+
+
+@dataclass(frozen=True)
 class Windows:
-    """Asks a model at object centres of one tile.
+    """Asks a model about objects of one tile.
 
     Parameters
     ----------
@@ -54,49 +107,52 @@ class Windows:
     tile: Tile
     judge: Judge
 
-    def ask(self, centres: Centres, step: Callable[[int], None]) -> list[Candidate]:
-        """Make the best mask at each centre.
+    def ask(
+        self, questions: Questions, step: Callable[[int], None] = lambda _: None
+    ) -> list[Candidate | None]:
+        """Make the mask that each prompt asks for.
 
         Parameters
         ----------
-        centres : Centres
-            From `centres_of`.
+        questions : Questions
+            P of them.
         step : callable
-            Called with the number of centres that have just been done.
+            Called with the number of prompts that have just been done.
 
         Returns
         -------
-        list of Candidate
-            Those that pass the judge.
+        list of Candidate or None
+            For each prompt; None where no mask passes the judge.
         """
         sides = window_sides(self.tile)
-        limits = torch.tensor(sides[:-1], device=centres.sizes.device)
-        wanted = torch.bucketize(centres.sizes * ROOM / STRIDE, limits)
-        found: list[Candidate] = []
+        limits = torch.tensor(sides[:-1], device=questions.room.device)
+        wanted = torch.bucketize(questions.room / STRIDE, limits)
+        found: list[Candidate | None] = [None] * len(wanted)
         for i, side in enumerate(sides):
             chosen = (wanted == i).nonzero()[:, 0]
             for rows in chosen.split(max(1, CELLS_AT_ONCE // side**2)) if len(chosen) else ():
-                judged, cut = self._ask(centres, rows, side)
-                found += judged
+                cut = self._ask(questions, rows, side, found)
                 wanted[cut] += 1  # a mask that fills its window gets a larger one
                 step(len(rows) - len(cut))
         return found
 
-    def _ask(self, centres: Centres, rows: Tensor, side: int) -> tuple[list[Candidate], Tensor]:
-        """Ask at some centres; returns what passes, and the rows whose masks do not fit their windows."""
-        points = centres.points[rows]
-        ones = torch.ones(len(rows), 1, device=points.device)
-        sparse = self.network.prompt_encoder._embed_points(points[:, None], ones, pad=True)
-        logits, iou, corners = decode_windows(self.network, self.tile, points, side, sparse)
-        score, best = iou[:, 1:].max(dim=1)
-        logits = logits[torch.arange(len(rows), device=rows.device), 1 + best]
+    def _ask(self, questions: Questions, rows: Tensor, side: int, found: list[Candidate | None]) -> Tensor:
+        """Answer some questions; returns the rows whose masks do not fit their windows."""
+        logits, iou, corners = decode_windows(
+            self.network, self.tile, questions.middles[rows], side, questions.sparse[rows]
+        )
+        first, last = (1, None) if questions.ambiguous else (0, 1)
+        score, best = iou[:, first:last].max(dim=1)
+        logits = logits[torch.arange(len(rows), device=rows.device), first + best]
         good = self.judge.promising(score)
         rows, logits, score, corners = rows[good], logits[good], score[good], corners[good]
         cut = fills_window(self.tile, logits, corners, self.judge.threshold)
         kept = ~cut
-        rank = score[kept] * centres.scores[rows[kept]].sqrt() * self.tile.trust
-        judged = self.judge(logits[kept], score[kept], corners[kept] * PER_CELL, rank)
-        return judged, rows[cut]
+        rank = score[kept] * questions.rank[rows[kept]]
+        judged = self.judge.each(logits[kept], score[kept], corners[kept] * PER_CELL, rank)
+        for row, candidate in zip(rows[kept].tolist(), judged, strict=True):
+            found[row] = candidate
+        return rows[cut]
 
 
 def window_sides(tile: Tile) -> list[int]:

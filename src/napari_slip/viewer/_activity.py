@@ -16,6 +16,7 @@ STEPS = {
     "picture": "Reading the picture",
     "encode": "SAM looks at the picture",
     "prompts": "SAM asks for masks",
+    "closer": "SAM looks closer at small objects",
     "crops": "CLIP looks at segments",
     "text": "CLIP reads the text",
     "planes": "Planes of the stack",

@@ -1,0 +1,140 @@
+"""Small objects, looked at once more from closer by, so that their outlines are drawn more finely.
+
+Output-changing: a mask that was found at a centre becomes the one that the model draws in its box, asked on a
+window that shows it larger. To ask again in the box of a first answer is how cascades of detectors refine
+theirs (Cai and Vasconcelos, arXiv 1712.00726).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_slip.filtering.overlaps import areas, shared_pixels
+from napari_slip.segmentation.encoding import Encoder
+from napari_slip.segmentation.merging import Merged, is_cut
+from napari_slip.segmentation.quick import QuickJudge
+from napari_slip.segmentation.resampling import Resampler
+from napari_slip.segmentation.tiling import OVERLAP, cover
+from napari_slip.segmentation.windows import Questions, Windows
+from napari_slip.segments import PackedMasks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_slip.models.mini.sam import MiniSam
+    from napari_slip.progress import Progress
+    from napari_slip.segmentation.candidates import Candidate
+    from napari_slip.segmentation.protocols import EncodedPlane, Tile
+    from napari_slip.segmentation.tiling import Box
+    from napari_slip.settings import ProposalSettings
+
+SMALL = 50.0
+"""Root of an area, in model pixels, up to which an object is looked at from closer by."""
+
+CLOSER = 2 - OVERLAP
+"""How many times closer: two windows, with their overlap, are as long as one of those before."""
+
+SAME = 0.5
+"""IoU of two masks from which on they are of the same object."""
+
+
+def look_closer(
+    network: MiniSam, plane: EncodedPlane, found: Merged, settings: ProposalSettings, progress: Progress
+) -> Merged:
+    """Draw the masks of small objects again, from closer by.
+
+    Parameters
+    ----------
+    network : MiniSam
+        In evaluation mode.
+    plane : EncodedPlane
+        Encoded by it.
+    found : Merged
+        N masks of the plane.
+    settings : ProposalSettings
+        Which masks are good enough.
+    progress : Progress
+        Hears ``("closer", windows done, windows)``.
+
+    Returns
+    -------
+    Merged
+        The same N objects; where the second mask is poor, or of something else, the first one is kept.
+    """
+    finest = max(plane.tiles, key=lambda tile: tile.scale)
+    x0, y0, x1, y1 = finest.box
+    reach = math.ceil(max(x1 - x0, y1 - y0) / CLOSER)
+    small = np.flatnonzero(np.sqrt(areas(found.masks)) * max(finest.scale) < SMALL)
+    windows = _shared_out(found.masks.boxes[small], cover(plane.shape, reach), plane.shape)
+    encoder = Encoder(network, progress, exact=plane.exact)
+    better: dict[int, Candidate] = {}
+    for i, (window, chosen) in enumerate(windows.items()):
+        progress("closer", i, len(windows))
+        tile, rows = encoder(plane.rgb, window), small[chosen]
+        answers = _ask(network, tile, found.masks.boxes[rows], settings)
+        better |= {
+            row: answer
+            for row, answer in zip(rows.tolist(), answers, strict=True)
+            if answer and not is_cut(answer, plane.shape)
+        }
+    progress("closer", len(windows), len(windows))
+    return _replaced(found, better, network.mask_threshold)
+
+
+def _shared_out(
+    boxes: NDArray[np.int32], windows: list[Box], shape: tuple[int, int]
+) -> dict[Box, NDArray[np.intp]]:
+    """Return which of (N, 4) boxes are looked at in which window: each where it has most room around it."""
+    height, width = shape
+    most, where = np.zeros(len(boxes)), np.full(len(boxes), -1)
+    for i, (x0, y0, x1, y1) in enumerate(windows):
+        low = np.array([x0 or -np.inf, y0 or -np.inf])
+        high = np.array([x1 if x1 < width else np.inf, y1 if y1 < height else np.inf])
+        room = np.hstack([boxes[:, :2] - low, high - boxes[:, 2:]]).min(axis=1)
+        where[room > most] = i
+        most = np.maximum(most, room)
+    return {windows[i]: np.flatnonzero(where == i) for i in np.unique(where[where >= 0]).tolist()}
+
+
+def _ask(
+    network: MiniSam, tile: Tile, boxes: NDArray[np.int32], settings: ProposalSettings
+) -> list[Candidate | None]:
+    """Make the mask in each of (P, 4) boxes, XYXY on the plane."""
+    corner, scale = np.tile(tile.box[:2], 2), np.tile(tile.scale, 2)
+    asked = torch.from_numpy(((boxes - corner) * scale).astype(np.float32)).to(tile.embedding.device)
+    resampler = Resampler.of(tile, network.prompt_encoder.mask_input_size[0], network.image_encoder.img_size)
+    judge = QuickJudge(settings, network.mask_threshold, resampler, tile.box)
+    return Windows(network, tile, judge).ask(Questions.within(network, asked))
+
+
+def _replaced(found: Merged, better: Mapping[int, Candidate], threshold: float) -> Merged:
+    """Put the masks of candidates, by row, in the places of those that show the same."""
+    crops, corners = [], []
+    predicted_iou, stability = found.predicted_iou.copy(), found.stability_score.copy()
+    for row, box in enumerate(found.masks.boxes):
+        crop, corner = found.masks.crop(row), (int(box[0]), int(box[1]))
+        if row in better:
+            mask, (x, y) = better[row].draw(threshold)
+            if same(crop, box, mask, np.array([x, y, x + mask.shape[1], y + mask.shape[0]])):
+                crop, corner = mask, (x, y)
+                predicted_iou[row], stability[row] = better[row].predicted_iou, better[row].stability_score
+        crops.append(crop)
+        corners.append(corner)
+    return Merged(PackedMasks.pack(crops, corners), predicted_iou, stability, found.rank)
+
+
+def same(
+    mask: NDArray[np.bool_],
+    box: NDArray[np.integer],
+    other: NDArray[np.bool_],
+    other_box: NDArray[np.integer],
+) -> bool:
+    """Whether two masks, each given within its box (XYXY), are of one object: by an IoU of `SAME`."""
+    shared = shared_pixels(mask, box, other, other_box)
+    return bool(shared >= SAME * (np.count_nonzero(mask) + np.count_nonzero(other) - shared))
