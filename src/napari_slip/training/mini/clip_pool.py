@@ -30,9 +30,10 @@ from napari_slip.synthesis import (
 from napari_slip.training.mini.clip_concepts import ATTRIBUTES, Concepts, encode
 from napari_slip.training.mini.clip_masks import cut, imperfect, patch
 from napari_slip.training.mini.clip_microscopy import Microscopy, clusters, nuclei_of
+from napari_slip.training.mini.clip_segments import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -43,6 +44,15 @@ IMAGE_SIZE = 60
 Rng = np.random.Generator
 Mask = NDArray[np.bool_]
 UNKNOWN = (-1,) * len(ATTRIBUTES)
+
+SEGMENTED = 0.3
+"""Share of the pictures whose segments are a segmenter's."""
+MOST_SEGMENTS = 24
+"""Segments that are shown of one picture."""
+
+_IN_SCENES = {"part": "part", "group": "group", "ground": "background"}
+_AMONG_NUCLEI = {"part": "part", "group": "cluster of nuclei", "ground": "background"}
+_IN_TISSUE = _AMONG_NUCLEI | {"ground": "tissue background"}
 
 
 @dataclass(frozen=True)
@@ -110,9 +120,15 @@ class Painter:
     ----------
     data
         Folder with ``emoji`` and ``bbbc038``; None draws everything.
+    segmenter
+        Finds the segments of a picture, (H, W, 3) uint8: what it makes is shown of some pictures, true masks
+        a little spoilt of the others, and of all pictures without it.
     """
 
-    def __init__(self, data: Path | None) -> None:
+    def __init__(
+        self, data: Path | None, segmenter: Callable[[NDArray[np.uint8]], PackedMasks] | None = None
+    ) -> None:
+        self.segmenter = segmenter
         self.emoji: EmojiSprites | None = emoji_sprites(data) if data else None
         self.microscopy = Microscopy.training(data / "bbbc038") if data else None
         self.concepts = Concepts.of(self.emoji.names if self.emoji else ())
@@ -160,6 +176,9 @@ class Painter:
         return self._objects(rng, draw_scene(rng, shape, (4, 10), sprites=source, size=(0.1, 0.5)))
 
     def _objects(self, rng: Rng, scene: Scene) -> tuple[NDArray[np.uint8], list[Shown]]:
+        if self._is_segmented(rng):
+            meanings = [(self.concepts.index(s.name), encode(dict(s.attributes))) for s in scene.sprites]
+            return scene.image, self._segmented(rng, scene.image, scene.labels, meanings, _IN_SCENES)
         shown = []
         order = rng.permutation(len(scene.sprites))[:12]
         boxes = [window_of(scene.labels == k + 1, 0.15) for k in order]
@@ -193,6 +212,31 @@ class Painter:
             found.append(_shown(labels == 0, np.s_[:, :], self.concepts.index(name)))
         return found
 
+    def _is_segmented(self, rng: Rng) -> bool:
+        return self.segmenter is not None and rng.random() < SEGMENTED
+
+    def _segmented(
+        self,
+        rng: Rng,
+        image: NDArray[np.uint8],
+        labels: NDArray[np.integer],
+        meanings: Sequence[tuple[int, tuple[int, ...]]],
+        others: Mapping[str, str],
+    ) -> list[Shown]:
+        """Show what the segmenter finds: objects by their meanings, label 1 first, the rest by its names."""
+        assert self.segmenter is not None
+        masks = self.segmenter(image)
+        found = list(told(masks, labels))
+        shown = []
+        for row, what in (found[k] for k in rng.permutation(len(found))[:MOST_SEGMENTS]):
+            named = isinstance(what, str)
+            concept, attributes = (
+                (self.concepts.index(others[what]), UNKNOWN) if named else meanings[what - 1]
+            )
+            x, y = masks.boxes[row, :2].tolist()
+            shown.append(Shown(masks.crop(row), (x, y), concept, attributes))
+        return shown
+
     def _drawn_nuclei(self, rng: Rng) -> tuple[NDArray[np.uint8], list[Shown]]:
         modality = str(rng.choice(["fluorescence", "brightfield", "tissue"]))
         side = int(rng.integers(160, 300))
@@ -205,6 +249,10 @@ class Painter:
     def _nuclei(
         self, rng: Rng, image: NDArray[np.uint8], labels: NDArray[np.integer], name: str
     ) -> tuple[NDArray[np.uint8], list[Shown]]:
+        if self._is_segmented(rng):
+            others = _IN_TISSUE if name == "tissue nucleus" else _AMONG_NUCLEI
+            meanings = [(self.concepts.index(name), UNKNOWN)] * int(labels.max())
+            return image, self._segmented(rng, image, labels, meanings, others)
         shown = []
         for window, mask, attributes in nuclei_of(rng, image, labels, 10):
             if rng.random() < 0.05 and mask.sum() > 60:
