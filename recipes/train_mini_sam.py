@@ -4,6 +4,7 @@
 
 `DIR/bbbc038` and `DIR/emoji` are the data; the pools of scenes are drawn into `OUT` once, some of them on
 crops of the JPEG files in `DIR/photographs`, if there are any, instead of drawn scenery.
+With `--from`, the mean of the weights before and after goes to `OUT/mean.safetensors`.
 A file `OUT/stop` ends the stretch after the next step, with everything saved.
 """
 
@@ -19,7 +20,7 @@ from torch import distributed, multiprocessing
 
 from napari_slip.training.mini.sam_check import check
 from napari_slip.training.mini.sam_data import Picture, kind_of, load_bbbc038, validation_stems
-from napari_slip.training.mini.sam_export import export, take_up
+from napari_slip.training.mini.sam_export import export, export_mean, take_up
 from napari_slip.training.mini.sam_loop import Trainer, train
 from napari_slip.training.mini.sam_pools import COUNTS, SHARES, SIZES, write_pool
 from napari_slip.training.mini.sam_sources import Pool, microscopy, scenes
@@ -91,6 +92,8 @@ def run(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     def snapshot(trainer: Trainer) -> None:
         trainer.save(state)
         export(trainer.average, trainer.config, arguments.out / "sam.safetensors")
+        if arguments.start:
+            export_mean(trainer.average, trainer.config, arguments.start, arguments.out / "mean.safetensors")
         for name, pictures in held_out(arguments.data, arguments.out).items():
             figures = check(trainer.average, pictures)
             print(f"{name:20}", "  ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)

@@ -21,7 +21,7 @@ from napari_slip.training.mini.sam_data import (
     stretch_contrast,
     validation_stems,
 )
-from napari_slip.training.mini.sam_export import export, restore, take_up
+from napari_slip.training.mini.sam_export import export, export_mean, restore, take_up
 from napari_slip.training.mini.sam_loop import Trainer, train
 from napari_slip.training.mini.sam_loss import Question, mask_losses, true_iou, window_targets
 from napari_slip.training.mini.sam_pools import drawer, is_held_out
@@ -287,3 +287,21 @@ def test_training_does_not_go_on_from_weights_of_another_width(tmp_path: Path, c
     export(build_mini_sam(SMALL | change), SMALL | change, tmp_path / "sam.safetensors")
     with pytest.raises(InputError, match="weights of another shape"):
         take_up(build_mini_sam(SMALL), tmp_path / "sam.safetensors")
+
+
+def test_the_mean_lies_between_start_and_end(tmp_path: Path) -> None:
+    start, end, between = (tmp_path / f"{name}.safetensors" for name in ("start", "end", "mean"))
+    torch.manual_seed(1)
+    model = build_mini_sam(SMALL)
+    export(model, SMALL, start)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value += torch.rand_like(value)
+    export(model, SMALL, end)
+    export_mean(model, SMALL, start, between)
+    first, last, mean = (restore(path).state_dict() for path in (start, end, between))
+    for name, value in mean.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.25 * first[name] + 0.75 * last[name], rtol=1e-2, atol=1e-2)
+            assert not torch.equal(value, first[name])
