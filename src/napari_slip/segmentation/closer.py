@@ -84,7 +84,7 @@ def look_closer(
             if answer and not is_cut(answer, plane.shape)
         }
     progress("closer", len(windows), len(windows))
-    return _replaced(found, better, network.mask_threshold)
+    return _replaced(found, better, network.mask_threshold, settings.min_area)
 
 
 def _shared_out(
@@ -113,7 +113,7 @@ def _ask(
     return Windows(network, tile, judge).ask(Questions.within(network, asked))
 
 
-def _replaced(found: Merged, better: Mapping[int, Candidate], threshold: float) -> Merged:
+def _replaced(found: Merged, better: Mapping[int, Candidate], threshold: float, min_area: int) -> Merged:
     """Put the masks of candidates, by row, in the places of those that show the same."""
     crops, corners = [], []
     predicted_iou, stability = found.predicted_iou.copy(), found.stability_score.copy()
@@ -121,7 +121,8 @@ def _replaced(found: Merged, better: Mapping[int, Candidate], threshold: float) 
         crop, corner = found.masks.crop(row), (int(box[0]), int(box[1]))
         if row in better:
             mask, (x, y) = better[row].draw(threshold)
-            if same(crop, box, mask, np.array([x, y, x + mask.shape[1], y + mask.shape[0]])):
+            here = np.array([x, y, x + mask.shape[1], y + mask.shape[0]])
+            if np.count_nonzero(mask) >= min_area and same(crop, box, mask, here):
                 crop, corner = mask, (x, y)
                 predicted_iou[row], stability[row] = better[row].predicted_iou, better[row].stability_score
         crops.append(crop)
