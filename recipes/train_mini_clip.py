@@ -27,12 +27,12 @@ def main() -> None:
     from napari_slip.training.mini.clip_feed import Plan
     from napari_slip.training.mini.clip_loop import start, train
     from napari_slip.training.mini.clip_pool import Painter
-    from napari_slip.training.mini.clip_segments import MiniSam
+    from napari_slip.training.mini.clip_segments import mini_segments
 
     if asked.threads:
         torch.set_num_threads(asked.threads)
     asked.out.mkdir(parents=True, exist_ok=True)
-    painter, plan = Painter(asked.data, MiniSam()), Plan(minutes=asked.minutes, seed=asked.seed)
+    painter, plan = Painter(asked.data, mini_segments), Plan(minutes=asked.minutes, seed=asked.seed)
     state = start(painter, plan, asked.out, asked.weights)
     print(
         f"step {state.step}, {state.seconds / 60:.0f} min so far; this stretch takes {asked.minutes:g} min",

@@ -12,6 +12,7 @@ from skimage.draw import polygon
 
 from napari_slip.errors import Cancelled
 from napari_slip.evaluation.clicks import innermost
+from napari_slip.evaluation.corrections import iou
 from napari_slip.evaluation.metrics import iou_of_masks
 from napari_slip.models.sam import load_sam
 from napari_slip.progress import Progress
@@ -53,10 +54,6 @@ def test_small_objects_are_drawn_more_finely(mini, stars, monkeypatch):
     before = iou_of_masks(labels, proposed(mini, rgb).masks).max(axis=1)
     assert np.mean(after) > np.mean(before) + 0.02
     assert np.mean(after >= 0.5) >= np.mean(before >= 0.5)
-
-
-def iou(one, other):
-    return (one & other).sum() / (one | other).sum()
 
 
 @pytest.mark.parametrize("prompt", ["point", "box"])

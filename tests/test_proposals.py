@@ -142,6 +142,7 @@ def test_what_ends_with_its_tile_is_dropped_unless_the_plane_ends_there():
     left, right = (0, 0, 100, 100), (100, 0, 200, 100)
     inside, cut, at_border = square(30, 30, tile=left), square(80, 60, tile=left), square(0, 0, tile=left)
     assert len(merged([inside, cut, at_border], []).masks) == 2
+    assert len(merged([square(30, 30)], []).masks) == 1
     far = candidate(torch.full((20, 20), 3.0), (80, 10), tile=right, box=(180, 10, 199, 29))
     assert len(merged([], [far]).masks) == 1
 

@@ -11,7 +11,7 @@ from napari_slip.segments import PackedMasks
 from napari_slip.synthesis import draw_scene
 from napari_slip.training.mini import clip_pool
 from napari_slip.training.mini.clip_pool import Painter
-from napari_slip.training.mini.clip_segments import MiniSam, told
+from napari_slip.training.mini.clip_segments import mini_segments, told
 
 LABELS = np.zeros((40, 60), int)
 LABELS[5:15, 5:15] = 1
@@ -53,7 +53,7 @@ def test_true_outlines_are_their_objects(seed):
 
 def test_crops_of_segments_have_the_names_of_their_objects(monkeypatch):
     monkeypatch.setattr(clip_pool, "SEGMENTED", 1.0)
-    painter = Painter(None, MiniSam())
+    painter = Painter(None, mini_segments)
     crops = painter.shard(0, 0, 200)
     names = {painter.concepts.names[k] for k in crops.concept}
     assert names & {"part", "background"}

@@ -51,15 +51,32 @@ def iou_of_masks(truth: NDArray[np.integer], masks: PackedMasks) -> NDArray[np.f
     (T, F) array
         Intersection over union; row k is object k + 1.
     """
-    n = int(truth.max(initial=0))
-    areas = np.bincount(truth.ravel(), minlength=n + 1)[1:]
-    iou = np.zeros((n, len(masks)))
-    for row in range(len(masks)):
-        x0, y0, x1, y1 = masks.boxes[row].tolist()
-        mask = masks.crop(row)
-        shared = np.bincount(truth[y0:y1, x0:x1][mask], minlength=n + 1)[1:]
-        iou[:, row] = shared / np.maximum(areas + mask.sum() - shared, 1)
+    shared = pixels_of_masks(truth, masks)
+    union = np.bincount(truth.ravel())[1:, None] + shared.sum(axis=0) - shared[1:]
+    iou: NDArray[np.float64] = shared[1:] / np.maximum(union, 1)
     return iou
+
+
+def pixels_of_masks(truth: NDArray[np.integer], masks: PackedMasks) -> NDArray[np.int64]:
+    """Count the pixels that every mask shares with every object of a label map, and with its background.
+
+    Parameters
+    ----------
+    truth : (H, W) integer array
+        0 is background; ids 1..T.
+    masks : PackedMasks
+        F masks of the same plane.
+
+    Returns
+    -------
+    (T + 1, F) int array
+        Row k is label k.
+    """
+    n = int(truth.max(initial=0))
+    shared = np.zeros((n + 1, len(masks)), np.int64)
+    for row, (x0, y0, x1, y1) in enumerate(masks.boxes.tolist()):
+        shared[:, row] = np.bincount(truth[y0:y1, x0:x1][masks.crop(row)], minlength=n + 1)
+    return shared
 
 
 def average_precision(iou: NDArray[np.floating], threshold: float = 0.5) -> float:

@@ -16,8 +16,7 @@ import torch
 from napari_slip.filtering.overlaps import areas, shared_pixels
 from napari_slip.segmentation.encoding import Encoder
 from napari_slip.segmentation.merging import Merged, is_cut
-from napari_slip.segmentation.quick import QuickJudge
-from napari_slip.segmentation.resampling import Resampler
+from napari_slip.segmentation.quick import judge_of
 from napari_slip.segmentation.tiling import OVERLAP, cover
 from napari_slip.segmentation.windows import Questions, Windows
 from napari_slip.segments import PackedMasks
@@ -72,6 +71,8 @@ def look_closer(
     reach = math.ceil(max(x1 - x0, y1 - y0) / CLOSER)
     small = np.flatnonzero(np.sqrt(areas(found.masks)) * max(finest.scale) < SMALL)
     windows = _shared_out(found.masks.boxes[small], cover(plane.shape, reach), plane.shape)
+    if not windows:
+        return found
     encoder = Encoder(network, progress, exact=plane.exact)
     better: dict[int, Candidate] = {}
     for i, (window, chosen) in enumerate(windows.items()):
@@ -106,11 +107,9 @@ def _ask(
     network: MiniSam, tile: Tile, boxes: NDArray[np.int32], settings: ProposalSettings
 ) -> list[Candidate | None]:
     """Make the mask in each of (P, 4) boxes, XYXY on the plane."""
-    corner, scale = np.tile(tile.box[:2], 2), np.tile(tile.scale, 2)
-    asked = torch.from_numpy(((boxes - corner) * scale).astype(np.float32)).to(tile.embedding.device)
-    resampler = Resampler.of(tile, network.prompt_encoder.mask_input_size[0], network.image_encoder.img_size)
-    judge = QuickJudge(settings, network.mask_threshold, resampler, tile.box)
-    return Windows(network, tile, judge).ask(Questions.within(network, asked))
+    asked = torch.from_numpy(tile.to_model(boxes.reshape(-1, 2, 2))).flatten(1).to(tile.embedding.device)
+    windows = Windows(network, tile, judge_of(network, tile, settings))
+    return windows.ask(Questions.within(network, asked))
 
 
 def _replaced(found: Merged, better: Mapping[int, Candidate], threshold: float, min_area: int) -> Merged:

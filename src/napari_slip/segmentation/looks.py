@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,7 @@ KEPT = 8
 """How many windows are kept for clicks with a plane: the next click at the same object finds its own."""
 
 
+@dataclass(frozen=True)
 class Looks:
     """Chooses windows, and encodes those that are not held yet.
 
@@ -50,11 +52,10 @@ class Looks:
         Encoded by it.
     """
 
-    def __init__(self, network: Sam, plane: EncodedPlane) -> None:
-        self.network = network
-        self.plane = plane
+    network: Sam
+    plane: EncodedPlane
 
-    def at_hand(self, clicks: Clicks) -> Tile:
+    def _at_hand(self, clicks: Clicks) -> Tile:
         """Return the finest tile that holds what was pointed at, best in its middle."""
         extent = clicks.extent
 
@@ -72,17 +73,16 @@ class Looks:
 
         How large a thing at a click is, the model often overrates; so it looks again, for something smaller.
         """
-        tile = self.at_hand(clicks)
+        tile = self._at_hand(clicks)
         if not isinstance(self.network, MiniSam) or clicks.mask is not None:
             return [tile]
         if clicks.box is not None:
             return [self.closer(clicks.box, clicks) or tile]
         if not len(clicks.points):
             return [tile]
-        scale = np.array(tile.scale, np.float32)
-        points = torch.from_numpy((clicks.points - np.array(tile.box[:2], np.float32)) * scale)
-        size = size_at(self.network, tile, points[0]) / float(scale.min())
-        closer = self._of_size(clicks, size) if size * scale.min() < SMALL else None
+        scale = min(tile.scale)
+        size = size_at(self.network, tile, torch.from_numpy(tile.to_model(clicks.points[0]))) / scale
+        closer = self._of_size(clicks, size) if size * scale < SMALL else None
         first = closer or tile
         second = self._of_size(clicks, size * OVERRATED)
         if second is None or second.scale[0] < first.scale[0] * OTHER < second.scale[0] * OTHER**2:

@@ -47,7 +47,10 @@ class Merged:
 
     def apart(self) -> Merged:
         """Return the masks that share no more than a rim with a better one that is kept."""
-        rows = np.flatnonzero(_apart(self.masks, self.rank))
+        kept = _apart(self.masks, self.rank)
+        if kept.all():
+            return self  # whose overlaps are known by now to whoever asks next
+        rows = np.flatnonzero(kept)
         scores = self.predicted_iou[rows], self.stability_score[rows], self.rank[rows]
         return Merged(self.masks.take(rows), *scores)
 

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 from napari_slip.models.memory import in_chunks
 from napari_slip.models.mini.sam import MiniSam
 from napari_slip.segmentation import adaptive
-from napari_slip.segmentation.candidates import Judge, suppress
+from napari_slip.segmentation.candidates import suppress
 from napari_slip.segmentation.chunks import chunk_size
 from napari_slip.segmentation.decoder import Decoder
 from napari_slip.segmentation.prompts import grid
-from napari_slip.segmentation.quick import QuickJudge
-from napari_slip.segmentation.resampling import Resampler
+from napari_slip.segmentation.quick import judge_of
 from napari_slip.segmentation.tiling import OVERLAP
 from napari_slip.segmentation.windows import Questions, Windows, centres_of
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
     from torch import Tensor
 
-    from napari_slip.segmentation.candidates import Candidate
+    from napari_slip.segmentation.candidates import Candidate, Judge
     from napari_slip.segmentation.protocols import Tile
     from napari_slip.settings import ProposalSettings
 
@@ -72,15 +71,13 @@ class TileProposal:
             Without duplicates, best first.
         """
         network, settings = self.network, self.settings
-        logits_side, side = network.prompt_encoder.mask_input_size[0], network.image_encoder.img_size
-        resampler = Resampler.of(self.tile, logits_side, side)
-        kind = Judge if settings.exact else QuickJudge
-        judge = kind(settings, network.mask_threshold, resampler, self.tile.box)
+        judge = judge_of(network, self.tile, settings)
         if self.centres is not None and isinstance(network, MiniSam):
             questions = Questions.at(network, self.centres, self.tile.trust)
             found = [each for each in Windows(network, self.tile, judge).ask(questions, step) if each]
         else:
-            decoder, scale = Decoder(network, self.tile), logits_side / side
+            decoder = Decoder(network, self.tile)
+            scale = network.prompt_encoder.mask_input_size[0] / network.image_encoder.img_size
             found = ask_everywhere(decoder, judge, self.tile, chunk_size(network), scale, step)
         return suppress(found, settings.box_nms_thresh)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_slip.progress import Progress
@@ -41,6 +42,13 @@ class Tile:
         """Model pixels per pixel of the plane, (x, y)."""
         x0, y0, x1, y1 = self.box
         return self.input_size[1] / (x1 - x0), self.input_size[0] / (y1 - y0)
+
+    def to_model(self, xy: NDArray[np.number]) -> NDArray[np.float32]:
+        """Bring places on the plane, (..., 2) XY, to model pixels."""
+        precise = np.result_type(xy, np.float32)
+        corner, scale = np.array(self.box[:2], precise), np.array(self.scale, precise)
+        scaled: NDArray[np.float32] = ((xy - corner) * scale).astype(np.float32)
+        return scaled
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,9 @@ class Prompt:
     def of(cls, network: Sam, clicks: Clicks, tile: Tile) -> Prompt:
         """Bring clicks from the pixels of the plane to those of the model."""
         device = tile.embedding.device
-        corner, scale = np.array(tile.box[:2], np.float32), np.array(tile.scale, np.float32)
 
         def to_model(xy: NDArray[np.float32]) -> Tensor:
-            return torch.from_numpy(((xy - corner) * scale).astype(np.float32)).to(device)
+            return torch.from_numpy(tile.to_model(xy)).to(device)
 
         points = box = mask = None
         if len(clicks.points):
@@ -139,12 +138,13 @@ class Refiner:
         """Make one mask."""
         # a single click is ambiguous, so SAM offers three masks for it; more than that has one answer
         several = len(clicks.points) == 1 and clicks.box is None and clicks.mask is None
+        looks = self.looks.at(clicks)
         if not isinstance(self.network, MiniSam):
-            tile = self.looks.at_hand(clicks)
+            (tile,) = looks
             part, iou = self._decode(tile, Prompt.of(self.network, clicks, tile), several)
             return self._place(self._answer(part, iou, tile))
         answers: list[Answer] = []
-        for look in self.looks.at(clicks):
+        for look in looks:
             parts = _decode_window(self.network, look, Prompt.of(self.network, clicks, look), several)
             answers += [self._answer(part, iou, look) for part, iou in parts]
         if len(answers) == 1:

@@ -16,15 +16,15 @@ from napari_slip.models.memory import fitting
 from napari_slip.models.sam import LoadedSam
 from napari_slip.models.stopping import stoppable
 from napari_slip.progress import Progress
-from napari_slip.segmentation.candidates import Judge, suppress
+from napari_slip.segmentation.candidates import suppress
 from napari_slip.segmentation.description import describe
 from napari_slip.segmentation.merging import merge
 from napari_slip.segmentation.planes import AT_ONCE, boxes_at_once
 from napari_slip.segmentation.proposing import ask_everywhere
 from napari_slip.segmentation.protocols import EncodedPlane, Tile
-from napari_slip.segmentation.quick import QuickJudge
+from napari_slip.segmentation.quick import judge_of
 from napari_slip.segmentation.refinement import Refiner
-from napari_slip.segmentation.resampling import Part, Resampler
+from napari_slip.segmentation.resampling import Part
 from napari_slip.segmentation.segmenter import SamSegmenter
 from napari_slip.segmentation.tiling import plan
 from napari_slip.settings import ProposalSettings
@@ -203,7 +203,7 @@ class Sam2Segmenter(SamSegmenter):
 
     def _search(self, tile: Tile, settings: ProposalSettings, step: Callable[[int], None]) -> list[Candidate]:
         logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size
-        judge = self._judge(tile, settings, Judge if settings.exact else QuickJudge)
+        judge = judge_of(self.network, tile, settings)
         # three masks, the features that they are read from, and the attention to 1/16 as many cells
         each = 4 * logits**2 * (3 * 32 + 16)
         size = fitting(self.network.device, each, on_processor=ON_A_PROCESSOR, most=MOST)
@@ -215,10 +215,6 @@ class Sam2Segmenter(SamSegmenter):
 
         found = ask_everywhere(ask, judge, tile, size, logits / side, step)
         return suppress(found, settings.box_nms_thresh)
-
-    def _judge(self, tile: Tile, settings: ProposalSettings, kind: type[Judge]) -> Judge:
-        logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size
-        return kind(settings, self.network.mask_threshold, Resampler.of(tile, logits, side), tile.box)
 
     def _gather(
         self,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slip.evaluation.metrics import pixels_of_masks
 from napari_slip.progress import Progress
 
 if TYPE_CHECKING:
@@ -30,21 +31,20 @@ INSIDE, MOST = 0.85, 0.6
 """Share of a part that lies in its object, and of an object that lies in the segment of a group."""
 
 
-class MiniSam:
-    """The shipped mini SAM, loaded when it is first asked, in the process that asks it."""
+def mini_segments(image: NDArray[np.uint8]) -> PackedMasks:
+    """Find every segment of an (H, W, 3) picture with the shipped mini SAM."""
+    segmenter = _mini()
+    plane = segmenter.encode(image, Progress())
+    return segmenter.propose(plane, segmenter.proposals, Progress()).masks
 
-    @cached_property
-    def _segmenter(self) -> SamSegmenter:
-        from napari_slip.models.sam import load_sam
-        from napari_slip.segmentation import SamSegmenter
 
-        return SamSegmenter(load_sam("mini", device="cpu"))
+@cache
+def _mini() -> SamSegmenter:
+    """Load mini SAM when a process first asks it."""
+    from napari_slip.models.sam import load_sam
+    from napari_slip.segmentation import SamSegmenter
 
-    def __call__(self, image: NDArray[np.uint8]) -> PackedMasks:
-        """Find every segment of an (H, W, 3) picture."""
-        segmenter = self._segmenter
-        plane = segmenter.encode(image, Progress())
-        return segmenter.propose(plane, segmenter.proposals, Progress()).masks
+    return SamSegmenter(load_sam("mini", device="cpu"))
 
 
 def told(masks: PackedMasks, labels: NDArray[np.integer]) -> Iterator[tuple[int, int | str]]:
@@ -65,9 +65,7 @@ def told(masks: PackedMasks, labels: NDArray[np.integer]) -> Iterator[tuple[int,
         The object's label, or ``"part"``, ``"group"`` or ``"ground"``.
     """
     sizes = np.bincount(labels.ravel())
-    for row, (x0, y0, x1, y1) in enumerate(masks.boxes.tolist()):
-        crop = masks.crop(row)
-        covered = np.bincount(labels[y0:y1, x0:x1][crop], minlength=len(sizes))
+    for row, covered in enumerate(pixels_of_masks(labels, masks).T):
         area, covered[0] = covered.sum(), 0
         iou = covered / np.maximum(sizes + area - covered, 1)
         best, on_objects = int(iou.argmax()), covered.sum() / area
