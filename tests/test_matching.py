@@ -291,10 +291,11 @@ def test_accepted_masks_of_one_class_never_contain_each_other(corners, data):
         mask = np.zeros((24, 24), bool)
         mask[y : y + h, x : x + w] = True
         masks.append(mask)
-    segments = segments_of(masks, (24, 24))
-    match = match_segments(
-        segments.replace(embedding=np.ones((len(masks), 3), np.float32)), ["red", "blue"], ColourEncoder()
+    quality = data.draw(st.lists(st.floats(0.5, 1, width=32), min_size=len(masks), max_size=len(masks)))
+    segments = segments_of(masks, (24, 24)).replace(
+        predicted_iou=np.array(quality, np.float32), embedding=np.ones((len(masks), 3), np.float32)
     )
+    match = match_segments(segments, ["red", "blue"], ColourEncoder())
     scores = data.draw(st.lists(st.floats(0, 1, width=32), min_size=2 * len(masks), max_size=2 * len(masks)))
     match = replace(match, calibrated=np.array(scores, np.float32).reshape(-1, 2))
     select = data.draw(st.sampled_from(["best", "top:2", "top:9", "above:0", "above:0.5"]))
@@ -309,8 +310,9 @@ def test_accepted_masks_of_one_class_never_contain_each_other(corners, data):
         assert not any(nested(a, b) for a in rows for b in rows if a < b)
         if select.startswith("above"):  # whoever is left out makes room for a better one
             floor = float(select[6:])
+            worth = match.calibrated[:, column] * segments.predicted_iou
             for row in np.flatnonzero(~accepted[:, column] & (match.calibrated[:, column] >= floor)):
-                better = [k for k in rows if match.calibrated[k, column] >= match.calibrated[row, column]]
+                better = [k for k in rows if worth[k] >= worth[row]]
                 assert any(nested(row, k) for k in better)
         else:
             assert 1 <= len(rows) <= {"best": 1, "top:2": 2, "top:9": 9}[select]

@@ -132,10 +132,8 @@ def square(x, y, size=20, **about):
     return candidate(part, (x, y), box=(x, y, x + size - 1, y + size - 1), **about)
 
 
-def merged(*found, apart=True, shape=(100, 200)):
-    plane = SimpleNamespace(shape=shape)
-    every = merge(found, plane, ProposalSettings(), 0.0)
-    return every.apart() if apart else every
+def merged(*found, shape=(100, 200)):
+    return merge(found, SimpleNamespace(shape=shape), ProposalSettings(), 0.0)
 
 
 def test_what_ends_with_its_tile_is_dropped_unless_the_plane_ends_there():
@@ -153,10 +151,17 @@ def test_an_object_of_two_tiles_is_one():
     assert result.predicted_iou.tolist() == [0.9]
 
 
-def test_objects_share_no_more_than_a_rim():
-    best, over, rim = square(10, 10), square(20, 12, rank=0.7), square(28, 28, rank=0.5)
-    assert len(merged([best, over, rim]).masks) == 2
-    assert len(merged([best, over, rim], apart=False).masks) == 3
+def test_a_whole_stays_beside_its_better_part_and_its_neighbour():
+    whole, part, over = square(10, 10, rank=0.5), square(12, 12, size=8), square(24, 12, rank=0.7)
+    found = merged([whole, part, over])
+    assert len(found.suppressed(0.7).masks) == 3
+
+
+def test_of_two_masks_that_have_become_one_the_better_stays():
+    better, worse, other = square(10, 10, iou=0.6), square(11, 10, iou=0.9, rank=0.7), square(60, 10, iou=0.8)
+    found = merged([other, worse, better]).suppressed(0.7)
+    assert found.predicted_iou.tolist() == [0.8, 0.6]
+    assert found.masks.boxes[:, 0].tolist() == [60, 10]
 
 
 # --- what can be said of a mask

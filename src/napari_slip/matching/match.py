@@ -75,8 +75,9 @@ class Match:
     def accepted(self, select: str | None = None) -> NDArray[np.bool_]:
         """Return which segments each prompt accepts.
 
-        Accepted masks of one prompt never contain each other: where more than 80 % of the smaller lie inside
-        the larger, the higher score wins.
+        Accepted masks of one prompt never contain each other, which is so where more than 80 % of the smaller
+        lie inside the larger. Of ``"best"`` and ``"top:K"`` the higher score wins; of ``"above:S"``, where
+        both are good enough, the higher product of the score and SAM's own two.
 
         Parameters
         ----------
@@ -136,8 +137,12 @@ class Match:
         rows = self.ranked(column)
         floor = rule.number if rule.rule == "above" else self.settings.min_score
         rows = rows[self.calibrated[rows, column] >= floor]
-        limit = np.inf if rule.rule == "above" else rule.number
-        return without_nesting(self.segments.masks, rows.tolist(), limit)
+        if rule.rule != "above":
+            return without_nesting(self.segments.masks, rows.tolist(), rule.number)
+        # a whole and its parts may all look like what is looked for: SAM knows better which is one object
+        quality = self.segments.predicted_iou * self.segments.stability_score
+        worth = self.calibrated[rows, column] * quality[rows]
+        return without_nesting(self.segments.masks, rows[np.argsort(-worth, kind="stable")].tolist(), np.inf)
 
 
 def match_segments(

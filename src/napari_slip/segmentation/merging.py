@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torchvision.ops import nms
 
-from napari_slip.filtering.overlaps import overlaps
 from napari_slip.segmentation.candidates import suppress
 from napari_slip.segments import PackedMasks
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from napari_slip.segmentation.candidates import Candidate
     from napari_slip.segmentation.protocols import EncodedPlane
     from napari_slip.settings import ProposalSettings
-
-
-RIM = 0.3
-"""Share of the smaller of two objects' masks that may lie in the other one's."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +42,10 @@ class Merged:
     stability_score: NDArray[np.float64]
     rank: NDArray[np.float64]
 
-    def apart(self) -> Merged:
-        """Return the masks that share no more than a rim with a better one that is kept."""
-        kept = _apart(self.masks, self.rank)
-        if kept.all():
-            return self  # whose overlaps are known by now to whoever asks next
-        rows = np.flatnonzero(kept)
+    def suppressed(self, threshold: float) -> Merged:
+        """Drop the worse of two masks whose boxes overlap by more than `threshold`."""
+        boxes, rank = torch.from_numpy(self.masks.boxes), torch.from_numpy(self.rank)
+        rows = np.sort(nms(boxes.double(), rank, threshold).numpy())
         scores = self.predicted_iou[rows], self.stability_score[rows], self.rank[rows]
         return Merged(self.masks.take(rows), *scores)
 
@@ -104,25 +99,6 @@ def _draw(
         if np.count_nonzero(mask) >= min_area:
             kept.append(candidate)
             yield mask, corner
-
-
-def _apart(masks: PackedMasks, rank: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which masks share no more than a rim with a better one that is kept."""
-    pairs = overlaps(masks)
-    rivals: dict[int, list[int]] = {}
-    for one, other, share in zip(
-        pairs.inner.tolist(), pairs.outer.tolist(), pairs.share.tolist(), strict=True
-    ):
-        if share > RIM:
-            rivals.setdefault(one, []).append(other)
-            rivals.setdefault(other, []).append(one)
-    kept = np.ones(len(masks), bool)
-    for row in np.argsort(-rank, kind="stable").tolist():
-        if kept[row]:
-            kept[[rival for rival in rivals.get(row, ()) if (rank[rival], -rival) < (rank[row], -row)]] = (
-                False
-            )
-    return kept
 
 
 def is_cut(candidate: Candidate, shape: tuple[int, int]) -> bool:

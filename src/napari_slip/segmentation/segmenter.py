@@ -138,13 +138,14 @@ class SamSegmenter:
         if settings.exact and not plane.exact:
             plane = encode_plane(self.network, plane.rgb, progress, exact=True)
         held = all(tile.embedding is not None for tile in plane.tiles)
-        apart = asked_at_centres(self.network, settings)
-        if apart:
+        at_centres = asked_at_centres(self.network, settings)
+        if at_centres:
             plane = replace(plane, tiles=plane.tiles + plane.afar)
         found = (self._ask if held else self._walk)(plane, settings, progress)
         merged = merge(found, plane, settings, self.network.mask_threshold)
-        if apart:
-            merged = look_closer(self.network, plane, merged.apart(), settings, progress).apart()
+        if at_centres:
+            closer = look_closer(self.network, plane, merged, settings, progress)
+            merged = closer.suppressed(settings.box_nms_thresh)
         return describe(merged.masks, plane.rgb, merged.predicted_iou, merged.stability_score, progress)
 
     def _ask(
