@@ -154,12 +154,12 @@ def test_an_object_of_two_tiles_is_one():
 def test_a_whole_stays_beside_its_better_part_and_its_neighbour():
     whole, part, over = square(10, 10, rank=0.5), square(12, 12, size=8), square(24, 12, rank=0.7)
     found = merged([whole, part, over])
-    assert len(found.suppressed(0.7).masks) == 3
+    assert len(found.distinct().masks) == 3
 
 
 def test_of_two_masks_that_have_become_one_the_better_stays():
     better, worse, other = square(10, 10, iou=0.6), square(11, 10, iou=0.9, rank=0.7), square(60, 10, iou=0.8)
-    found = merged([other, worse, better]).suppressed(0.7)
+    found = merged([other, worse, better]).distinct()
     assert found.predicted_iou.tolist() == [0.8, 0.6]
     assert found.masks.boxes[:, 0].tolist() == [60, 10]
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torchvision.ops import nms
 
+from napari_slip.filtering.overlaps import areas, overlaps
 from napari_slip.segmentation.candidates import suppress
 from napari_slip.segments import PackedMasks
 
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from napari_slip.segmentation.candidates import Candidate
     from napari_slip.segmentation.protocols import EncodedPlane
     from napari_slip.settings import ProposalSettings
+
+DOUBLE = 0.6
+"""IoU above which two masks show the same: two that are right, with an IoU of 0.8 each, share as much."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,12 @@ class Merged:
     stability_score: NDArray[np.float64]
     rank: NDArray[np.float64]
 
-    def suppressed(self, threshold: float) -> Merged:
-        """Drop the worse of two masks whose boxes overlap by more than `threshold`."""
-        boxes, rank = torch.from_numpy(self.masks.boxes), torch.from_numpy(self.rank)
-        rows = np.sort(nms(boxes.double(), rank, threshold).numpy())
+    def distinct(self) -> Merged:
+        """Return the masks without those that show the same as a better one that is kept."""
+        kept = _distinct(self.masks, self.rank)
+        if kept.all():
+            return self  # whose overlaps are known by now to whoever asks next
+        rows = np.flatnonzero(kept)
         scores = self.predicted_iou[rows], self.stability_score[rows], self.rank[rows]
         return Merged(self.masks.take(rows), *scores)
 
@@ -99,6 +103,24 @@ def _draw(
         if np.count_nonzero(mask) >= min_area:
             kept.append(candidate)
             yield mask, corner
+
+
+def _distinct(masks: PackedMasks, rank: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which masks show something else than every better one that is kept."""
+    pairs, size = overlaps(masks), areas(masks)
+    shared = pairs.share * size[pairs.inner]
+    double = shared > DOUBLE * (size[pairs.inner] + size[pairs.outer] - shared)
+    rivals: dict[int, list[int]] = {}
+    for one, other in zip(pairs.inner[double].tolist(), pairs.outer[double].tolist(), strict=True):
+        rivals.setdefault(one, []).append(other)
+        rivals.setdefault(other, []).append(one)
+    kept = np.ones(len(masks), bool)
+    for row in np.argsort(-rank, kind="stable").tolist():
+        if kept[row]:
+            kept[[rival for rival in rivals.get(row, ()) if (rank[rival], -rival) < (rank[row], -row)]] = (
+                False
+            )
+    return kept
 
 
 def is_cut(candidate: Candidate, shape: tuple[int, int]) -> bool:

@@ -144,8 +144,7 @@ class SamSegmenter:
         found = (self._ask if held else self._walk)(plane, settings, progress)
         merged = merge(found, plane, settings, self.network.mask_threshold)
         if at_centres:
-            closer = look_closer(self.network, plane, merged, settings, progress)
-            merged = closer.suppressed(settings.box_nms_thresh)
+            merged = look_closer(self.network, plane, merged, settings, progress).distinct()
         return describe(merged.masks, plane.rgb, merged.predicted_iou, merged.stability_score, progress)
 
     def _ask(
