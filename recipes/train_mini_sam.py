@@ -55,6 +55,7 @@ def read_arguments() -> argparse.Namespace:
         "--from", dest="start", type=Path, help="weights to start from instead of random ones"
     )
     parser.add_argument("--rate", type=float, default=1.6e-3, help="peak learning rate")
+    parser.add_argument("--seed", type=int, default=0, help="another one for each stretch with --from")
     parser.add_argument("--every", type=float, default=10.0, help="minutes between snapshots and checks")
     parser.add_argument("--whole", type=float, default=0.12, help="share of steps on frames of 512 pixels")
     parser.add_argument("--processes", type=int, default=2, help="processes of one thread each")
@@ -78,7 +79,7 @@ def run(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     torch.set_num_threads(1)
     if meeting:
         distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=arguments.processes)
-    trainer = Trainer(rate=arguments.rate, rank=rank, world=arguments.processes)
+    trainer = Trainer(rate=arguments.rate, seed=arguments.seed, rank=rank, world=arguments.processes)
     state = arguments.out / "state.pt"
     if state.exists():
         trainer.load(state)

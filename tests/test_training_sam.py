@@ -23,7 +23,14 @@ from napari_slip.training.mini.sam_data import (
 )
 from napari_slip.training.mini.sam_export import export, export_mean, restore, take_up
 from napari_slip.training.mini.sam_loop import Trainer, train
-from napari_slip.training.mini.sam_loss import Question, mask_losses, true_iou, window_targets
+from napari_slip.training.mini.sam_loss import (
+    Batch,
+    Question,
+    mask_losses,
+    questions,
+    true_iou,
+    window_targets,
+)
 from napari_slip.training.mini.sam_pools import drawer, is_held_out
 from napari_slip.training.mini.sam_sources import microscopy
 from napari_slip.training.mini.sam_targets import SMALLEST, interior_distance, targets_of
@@ -142,6 +149,45 @@ def test_prompts_lie_on_what_they_ask_for(seed: int) -> None:
         if label:
             y, x = np.nonzero(labels == label)
             assert box.tolist() == [x.min(), y.min(), x.max() + 1, y.max() + 1]
+
+
+def test_thin_objects_are_asked_for_more_often() -> None:
+    labels = np.zeros((256, 256), np.int32)
+    for k in range(14):  # more than there are prompts
+        y, x = 8 + 64 * (k // 4), 8 + 64 * (k % 4)
+        labels[y : y + (6 if k < 4 else 32), x : x + 48] = k + 1
+    rng = np.random.default_rng(0)
+    asked = np.concatenate([targets_of(labels, rng).objects for _ in range(80)])
+    times = np.bincount(asked, minlength=15)[1:]
+    assert times.min() > 0
+    assert times[:4].mean() > 1.5 * times[4:].mean()
+
+
+@pytest.mark.parametrize("cells", [32, 64])
+def test_every_prompt_that_a_window_holds_is_asked(cells: int) -> None:
+    side = cells * 8
+    extents = torch.linspace(10, 140, 40)
+    points = torch.rand(1, 40, 2, generator=torch.Generator().manual_seed(1)) * (side - 1)
+    boxes = torch.cat([points - extents[:, None] / 2, points + extents[:, None] / 2], dim=2)
+    empty = torch.zeros(1, side // 4, side // 4)
+    batch = Batch(
+        images=torch.zeros(1, 3, side, side, dtype=torch.uint8),
+        labels=torch.zeros(1, side, side, dtype=torch.int32),
+        heat=empty,
+        size=empty,
+        objects=torch.arange(1, 41)[None],
+        points=points,
+        boxes=boxes,
+        vectors=torch.zeros(1, 2, side // 4, side // 4),
+    )
+    counts = []
+    for seed in range(10):
+        asked = questions(batch, torch.Generator().manual_seed(seed))
+        assert all(((q.corner >= 0) & (q.corner + q.side <= cells)).all() for q in asked)
+        counts.append(sum(len(q.objects) for q in asked))
+        whole = [q for q in asked if q.side == cells]
+        assert sum(len(q.objects) for q in whole) <= 6
+    assert np.mean(counts) > 34  # of 40: a few see the whole view instead, and of these some are left out
 
 
 def test_every_object_has_one_peak_inside_it_that_tells_its_size() -> None:

@@ -67,7 +67,8 @@ class Trainer:
     rate : float
         Peak learning rate.
     seed : int
-        Seed of the weights and of the prompts.
+        Seed of the weights, the views and the prompts; stretches that start from weights need one each, so
+        as not to see the same views.
     rank, world : int
         Which of how many processes this is. Two processes of one thread each train faster on two shared
         cores than one process of two threads: there is one meeting a step instead of thousands.
@@ -228,7 +229,7 @@ def train(
         Asked after every step; a true answer ends the stretch early.
     """
     first = trainer.steps
-    views = Views(sources, first * trainer.world + trainer.rank, trainer.world, size, whole)
+    views = Views(sources, first * trainer.world + trainer.rank, trainer.world, size, whole, trainer.seed)
     batches = iter(DataLoader(views, batch_size=None, num_workers=1, prefetch_factor=4))
     begin = checked = time.monotonic()
     recent: list[dict[str, float]] = []

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from napari_slip.training.mini.sam_dense import DenseHead
 
 
+SIDES = (10, 12, 16, 16, 20)
+"""Sides of a batch's small windows in cells; one of them is drawn."""
+
+LONG = 24
+"""Side of the windows for what fits into none of the small ones, such as forks and ladders, in cells."""
+
+ROOM = 0.75
+"""Share of a window's side that an object may take up."""
+
 SHARPNESS = 0.05
 """Difference of predicted IoU by which one of the three masks is preferred e times as much as another."""
 
@@ -126,7 +135,7 @@ def window_targets(labels: Tensor, question: Question) -> Tensor:
 
 
 def questions(batch: Batch, generator: torch.Generator, most: int = 6) -> list[Question]:
-    """Split a batch's prompts into those that a small window holds and those that need the whole view.
+    """Split a batch's prompts into those that a small window or a larger one holds, and the others.
 
     Parameters
     ----------
@@ -135,30 +144,30 @@ def questions(batch: Batch, generator: torch.Generator, most: int = 6) -> list[Q
     generator : torch.Generator
         Source of every choice.
     most : int
-        Largest number of prompts that see the whole view of 256 pixels; fewer for larger views.
+        Largest number of prompts that see a whole view of 256 pixels; fewer of larger views.
 
     Returns
     -------
     list of Question
-        One or two, none empty.
+        Up to three, none empty.
     """
     cells = batch.images.shape[-1] // STRIDE
     picture = torch.arange(len(batch.images)).repeat_interleave(batch.objects.shape[1])
     objects, points, boxes = batch.objects.flatten(), batch.points.flatten(0, 1), batch.boxes.flatten(0, 1)
     extent = (boxes[:, 2:] - boxes[:, :2]).amax(dim=1)
-    side = (10, 12, 16, 16, 20)[int(torch.randint(5, (1,), generator=generator))]
-    small = (extent <= 0.75 * side * STRIDE) | (
-        (objects == 0) & (torch.rand(len(objects), generator=generator) < 0.8)
-    )
+    side = SIDES[int(torch.randint(len(SIDES), (1,), generator=generator))]
+    chance = torch.rand(len(objects), generator=generator)
+    small = (extent <= ROOM * side * STRIDE) | ((objects == 0) & (chance < 0.8))
     small &= torch.rand(len(objects), generator=generator) < 0.92
-    asked = []
-    large = torch.nonzero(~small)[:, 0]
+    middle = ~small & (extent <= ROOM * LONG * STRIDE) & (chance < 0.8)
+    large = torch.nonzero(~small & ~middle)[:, 0]
     large = large[torch.randperm(len(large), generator=generator)[: max(most * 1024 // cells**2, 3)]]
-    for chosen, cells_each in ((torch.nonzero(small)[:, 0], side), (large, cells)):
+    asked = []
+    for chosen, cells_each in ((small.nonzero()[:, 0], side), (middle.nonzero()[:, 0], LONG), (large, cells)):
         if len(chosen):
             jitter = (torch.rand(len(chosen), 2, generator=generator) - 0.5) * 0.6 * cells_each
-            middle = points[chosen].flip(1) / STRIDE + jitter
-            corner = (middle - cells_each / 2).round().long().clamp(0, cells - cells_each)
+            middles = points[chosen].flip(1) / STRIDE + jitter
+            corner = (middles - cells_each / 2).round().long().clamp(0, cells - cells_each)
             asked.append(
                 Question(picture[chosen], corner, cells_each, objects[chosen], points[chosen], boxes[chosen])
             )

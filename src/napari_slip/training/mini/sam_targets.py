@@ -16,6 +16,9 @@ SMALLEST = 16
 PROMPTS = 6
 """Prompts of each view."""
 
+MOST = 4.0
+"""How many times as often as a disc a thin object is asked for, at most."""
+
 UNTOLD = -1
 """Label of pixels of which nothing is told, not even that they are no object."""
 
@@ -107,6 +110,15 @@ def _point_on(
     return int(columns[pick]), int(rows[pick])
 
 
+def _difficulty(thickness: NDArray[np.floating], size: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How much thinner objects are than discs of their size, 1 to `MOST`: thin ones are learnt last.
+
+    Thickness is the largest distance from the edge, size the square root of the area.
+    """
+    roundness = np.sqrt(np.pi) * thickness / size
+    return np.asarray(np.clip(1 / np.maximum(roundness, 1 / MOST), 1, MOST), np.float64)
+
+
 def targets_of(labels: NDArray[np.int32], rng: np.random.Generator, background: int = 1) -> Targets:
     """Choose prompts for a view and draw its centre maps.
 
@@ -123,16 +135,17 @@ def targets_of(labels: NDArray[np.int32], rng: np.random.Generator, background: 
     Returns
     -------
     Targets
-        Half of the points on objects lie in the inner part of the mask, the rest anywhere in it.
+        Half of the points on objects lie in the inner part of the mask, the rest anywhere in it. Thin objects
+        are asked for more often than round ones.
     """
     half = labels[::2, ::2]
     distance = interior_distance(half)
     boxes = ndimage.find_objects(labels)
     areas = np.bincount(labels.ravel(), minlength=len(boxes) + 1)
     present = [i + 1 for i, box in enumerate(boxes) if box is not None and areas[i + 1] >= SMALLEST]
-    peaks = np.array(ndimage.maximum_position(distance, half, present), dtype=np.float64).reshape(-1, 2)
-    peaks = peaks * 2 + 0.5
-    heat, size = _centre_maps((peaks - 1.5) / 4, np.sqrt(areas[present].astype(float)), len(labels) // 4)
+    deepest = np.array(ndimage.maximum_position(distance, half, present), dtype=np.intp).reshape(-1, 2)
+    peaks, sizes = deepest.astype(np.float64) * 2 + 0.5, np.sqrt(areas[present].astype(float))
+    heat, size = _centre_maps((peaks - 1.5) / 4, sizes, len(labels) // 4)
 
     empty = np.flatnonzero(labels == 0)
     objects = PROMPTS - background
@@ -141,7 +154,10 @@ def targets_of(labels: NDArray[np.int32], rng: np.random.Generator, background: 
     if not present:
         objects, background = 0, objects + background
     chosen = np.zeros(objects + background, np.int64)
-    chosen[:objects] = rng.permutation(np.resize(rng.permutation(present), objects))
+    if present:
+        difficulty = _difficulty(2.0 * distance[tuple(deepest.T)], sizes)
+        harder_first = np.asarray(present)[np.argsort(rng.exponential(size=len(present)) / difficulty)]
+        chosen[:objects] = rng.permutation(np.resize(harder_first, objects))
     points = rng.random((len(chosen), 2)).astype(np.float32) * len(labels)
     extents = np.tile(np.array([0, 0, *labels.shape[::-1]], np.float32), (len(chosen), 1))
     for i, label in enumerate(chosen):
