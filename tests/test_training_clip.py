@@ -51,7 +51,12 @@ def is_true(text_of: str, attributes: dict[str, str], shown: str, seen: dict[str
         ("cell", {}, "fluorescent nucleus", {}, 1),
         ("cell nucleus", {}, "cell", {}, 0),
         ("background", {}, "tissue background", {}, 1),
-        ("object", {}, "part", {}, -1),
+        ("object", {}, "part", {}, 0),
+        ("object", {}, "group", {}, -1),
+        ("fish", {}, "scenery", {}, 0),
+        ("leaf", {}, "scenery", {}, -1),
+        ("background", {}, "scenery", {}, -1),
+        ("object", {}, "scenery", {}, -1),
     ],
 )
 def test_what_is_true_of_a_crop(name, attributes, shown, seen, expected) -> None:  # type: ignore[no-untyped-def]

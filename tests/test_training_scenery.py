@@ -11,6 +11,8 @@ import torch
 from skimage.io import imsave
 
 from napari_slip.synthesis import crop
+from napari_slip.training.mini import clip_pool
+from napari_slip.training.mini.clip_pool import Painter
 from napari_slip.training.mini.sam_data import Picture
 from napari_slip.training.mini.sam_dense import DenseHead, dense_loss
 from napari_slip.training.mini.sam_loss import centre_loss
@@ -64,7 +66,9 @@ def test_what_is_not_told_changes_no_weight() -> None:
     assert not cells[~near].any()
 
 
-def test_scenery_is_cut_from_the_photographs_that_there_are(tmp_path: Path) -> None:
+@pytest.fixture
+def with_photograph(tmp_path: Path) -> Path:
+    """Return a folder of data with one photograph, of a sky without red."""
     folder = tmp_path / "photographs"
     folder.mkdir()
     shades = np.linspace(0, 255, 1500).astype(np.uint8)
@@ -72,7 +76,11 @@ def test_scenery_is_cut_from_the_photographs_that_there_are(tmp_path: Path) -> N
         folder / "sky.jpg",
         np.stack([np.zeros((1500, 1500), np.uint8), *[np.tile(shades, (1500, 1))] * 2], -1),
     )
-    draw = drawer("drawn in scenery", tmp_path)
+    return tmp_path
+
+
+def test_scenery_is_cut_from_the_photographs_that_there_are(with_photograph: Path) -> None:
+    draw = drawer("drawn in scenery", with_photograph)
     reds = []
     for seed in range(4):
         scene = draw(np.random.default_rng(seed))
@@ -80,6 +88,23 @@ def test_scenery_is_cut_from_the_photographs_that_there_are(tmp_path: Path) -> N
         reds.append(ground[:, 0].mean() - ground[:, 1:].mean())
         assert scene.labels.max() >= 1
     assert np.mean(reds) < -40, "the ground is not the photograph, which has no red"
+
+
+def test_the_clip_sees_what_photographs_show_besides_under_no_name(
+    with_photograph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_pool, "PHOTOGRAPHED", 1.0)
+    painter = Painter(None)
+    plain = painter.shard(0, 0, 200)
+    painter.data = with_photograph
+    crops = painter.shard(0, 0, 200)
+    scenery = painter.concepts.index("scenery")
+    assert not (plain.concept == scenery).any()
+    shown = crops.concept == scenery
+    assert shown.any()
+    assert (crops.attributes[shown] == -1).all()
+    red, green, _ = crops.images[shown].reshape(-1, 3).mean(axis=0)
+    assert red < 0.8 * green
 
 
 def test_without_photographs_scenery_is_drawn(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "tissue background": ("tissue background", "tissue", "stained tissue"),
     "group": ("several objects", "group of objects", "cluster of objects", "things together"),
     "part": ("part of an object", "part", "fragment", "piece of something"),
+    "scenery": ("scenery", "surroundings", "landscape"),
 }
 """Concepts that are no sprite, with all that they are called."""
 
@@ -68,6 +69,15 @@ _OF_MANY = (
 )
 _PLURALS = frozenset("nuclei bacteria algae children men women people feet teeth mice dice".split())
 """Words that speak of many without a letter that tells it."""
+
+_IN_SCENERY = frozenset(
+    """
+    bird bottle bridge brush clock cloud dog door drum fence flower forest frost glass grass house lake lamp
+    leaf light mountain ocean paint petal plant river road rock roof sand sky soil stone sun table tree wall
+    water window wine wire wood
+    """.split()
+)
+"""What photographs of surroundings may truly show, so that nobody can say that these words are false."""
 
 _GENERIC = ("something", "object", "thing", "an object", "something", "anything")
 _CONSONANTS, _VOWELS = list("bcdfghklmnprstvwz"), list("aeiou")
@@ -127,7 +137,8 @@ class Concepts:
         known = set().union(
             *(_stems(name) for name in names), *(_stems(w) for words in SPECIAL.values() for w in words)
         )
-        return cls(names, _relation(names), tuple(word for word in STRANGERS if not _stems(word) & known))
+        strange = tuple(word for word in STRANGERS if not _stems(word) & (known | _IN_SCENERY))
+        return cls(names, _relation(names), strange)
 
     def index(self, name: str) -> int:
         """Column of a concept."""
@@ -289,6 +300,10 @@ def _relation(names: tuple[str, ...]) -> NDArray[np.int8]:
     table[at["background"], at["tissue background"]] = 1
     anything = table[ANYTHING]
     anything[:] = 1
-    anything[[at["background"], at["tissue background"]]] = 0
-    anything[[at["group"], at["part"], at["cluster of nuclei"]]] = -1
+    anything[[at["background"], at["tissue background"], at["part"]]] = 0
+    anything[[at["group"], at["cluster of nuclei"]]] = -1
+    scenery = at["scenery"]
+    maybe = [k for k, name in enumerate(names) if _stems(name) & _IN_SCENERY]
+    table[[*maybe, at["background"], at["group"], at["part"], ANYTHING], scenery] = -1
+    table[scenery, at["background"]] = -1
     return table

@@ -37,7 +37,7 @@ class Plan:
     seed: int = 0
     batch: int = 128
     shard: int = 6_400
-    passes: int = 6
+    passes: int = 4
     kept: int = 4
     rate: float = 2e-3
     warmup: int = 100

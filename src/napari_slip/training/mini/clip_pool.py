@@ -31,6 +31,7 @@ from napari_slip.training.mini.clip_concepts import ATTRIBUTES, Concepts, encode
 from napari_slip.training.mini.clip_masks import cut, imperfect, patch
 from napari_slip.training.mini.clip_microscopy import Microscopy, clusters, nuclei_of
 from napari_slip.training.mini.clip_segments import told
+from napari_slip.training.mini.scenery import drawn_ground, photographs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -45,12 +46,14 @@ Rng = np.random.Generator
 Mask = NDArray[np.bool_]
 UNKNOWN = (-1,) * len(ATTRIBUTES)
 
-SEGMENTED = 0.3
+PHOTOGRAPHED = 0.35
+"""Share of the scenes that lie on photographs, where there are any."""
+SEGMENTED = 0.45
 """Share of the pictures whose segments are a segmenter's."""
 MOST_SEGMENTS = 24
 """Segments that are shown of one picture."""
 
-_IN_SCENES = {"part": "part", "group": "group", "ground": "background"}
+_IN_SCENES = {"part": "part", "group": "group"}
 _AMONG_NUCLEI = {"part": "part", "group": "cluster of nuclei", "ground": "background"}
 _IN_TISSUE = _AMONG_NUCLEI | {"ground": "tissue background"}
 
@@ -129,6 +132,7 @@ class Painter:
         self, data: Path | None, segmenter: Callable[[NDArray[np.uint8]], PackedMasks] | None = None
     ) -> None:
         self.segmenter = segmenter
+        self.data = data
         self.emoji: EmojiSprites | None = emoji_sprites(data) if data else None
         self.microscopy = Microscopy.training(data / "bbbc038") if data else None
         self.concepts = Concepts.of(self.emoji.names if self.emoji else ())
@@ -173,12 +177,20 @@ class Painter:
             source = partial(_tinted, str(rng.choice(COLOURS)))
         elif kind < 0.76 and self.emoji is not None:
             source = self.emoji
-        return self._objects(rng, draw_scene(rng, shape, (4, 10), sprites=source, size=(0.1, 0.5)))
+        ground = photographs(self.data) if self.data and rng.random() < PHOTOGRAPHED else None
+        scene = draw_scene(
+            rng, shape, (4, 10), sprites=source, ground=ground or drawn_ground, size=(0.1, 0.5)
+        )
+        return self._objects(rng, scene, "scenery" if ground else "background")
 
-    def _objects(self, rng: Rng, scene: Scene) -> tuple[NDArray[np.uint8], list[Shown]]:
+    def _objects(
+        self, rng: Rng, scene: Scene, ground: str = "background"
+    ) -> tuple[NDArray[np.uint8], list[Shown]]:
         if self._is_segmented(rng):
             meanings = [(self.concepts.index(s.name), encode(dict(s.attributes))) for s in scene.sprites]
-            return scene.image, self._segmented(rng, scene.image, scene.labels, meanings, _IN_SCENES)
+            return scene.image, self._segmented(
+                rng, scene.image, scene.labels, meanings, _IN_SCENES | {"ground": ground}
+            )
         shown = []
         order = rng.permutation(len(scene.sprites))[:12]
         boxes = [window_of(scene.labels == k + 1, 0.15) for k in order]
@@ -198,7 +210,7 @@ class Painter:
             mask = np.isin(scene.labels, chosen + 1)
             if mask.sum() > 40:
                 shown.append(_shown(mask, np.s_[:, :], self.concepts.index("group")))
-        shown += self._backgrounds(rng, scene.labels, "background")
+        shown += self._backgrounds(rng, scene.labels, ground)
         return scene.image, shown
 
     def _backgrounds(self, rng: Rng, labels: NDArray[np.integer], name: str, most: int = 2) -> list[Shown]:

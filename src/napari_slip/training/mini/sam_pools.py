@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from napari_slip.synthesis import (
-    background,
     coin_scene,
-    crop,
     draw_nuclei,
     draw_scene,
     emoji_sprites,
@@ -19,21 +15,16 @@ from napari_slip.synthesis import (
     photograph,
     turned,
 )
+from napari_slip.training.mini.scenery import drawn_ground, photographs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from napari_slip.synthesis import Scene, Sprite
-
-    Ground = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float32]]
+    from napari_slip.training.mini.scenery import Ground
 
 SIDE = 512
-PHOTOGRAPH = 1200
-"""Pixels along the shorter side of a photograph, at most; crops are a quarter of it or more."""
-WHITE = np.float32(255)
 SCENERY = " in scenery"
 """Ends the names of the pools that lie on photographs, which may show objects that no label tells."""
 COUNTS = {
@@ -80,27 +71,6 @@ def _emoji(data: Path, *, held_out: bool) -> Callable[[np.random.Generator, floa
     return lambda rng, size: turned(sprites[chosen[int(rng.integers(len(chosen)))]], rng, size)
 
 
-def _ground(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Draw a plain ground, or scenery for four in ten."""
-    return leaves(rng, shape) if rng.random() < 0.4 else background(rng, shape)
-
-
-@cache
-def _scenery(data: Path) -> Ground:
-    """Return a source of crops of what lies in ``data/photographs``; drawn scenery if nothing does."""
-    pictures = [_photograph(path) for path in sorted((data / "photographs").glob("*.jpg"))]
-    if not pictures:
-        return leaves
-    return lambda rng, shape: crop(pictures[int(rng.integers(len(pictures)))], rng, shape, 0.25) / WHITE
-
-
-def _photograph(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as opened:
-        picture = opened.convert("RGB")
-    shrink = min(1.0, PHOTOGRAPH / min(picture.size))
-    return np.asarray(picture.resize([round(n * shrink) for n in picture.size], Image.Resampling.LANCZOS))
-
-
 def drawer(name: str, data: Path) -> Callable[[np.random.Generator], Scene]:
     """Return what draws one scene of a pool: a training pool of `COUNTS`, or ``held out`` for validation.
 
@@ -114,9 +84,9 @@ def drawer(name: str, data: Path) -> Callable[[np.random.Generator], Scene]:
         Folder that holds ``emoji`` and, if there are any, ``photographs``.
     """
     shape = (SIDE, SIDE)
-    ground: Ground = _ground
+    ground: Ground = drawn_ground
     if name.endswith(SCENERY):
-        name, ground = name.removesuffix(SCENERY), _scenery(data)
+        name, ground = name.removesuffix(SCENERY), photographs(data) or leaves
     if name == "coins":
         return lambda rng: coin_scene(rng, shape)
     if name == "nuclei":
@@ -132,7 +102,7 @@ def drawer(name: str, data: Path) -> Callable[[np.random.Generator], Scene]:
             shape,
             (15, 45),
             sprites=sprites if rng.random() < 0.5 else None,
-            ground=_ground,
+            ground=drawn_ground,
             size=(0.05, 0.16),
         )
     return lambda rng: draw_scene(
