@@ -35,9 +35,11 @@ def test_overlaps_are_those_of_the_whole_masks(whole):
     np.testing.assert_array_equal(areas(segments.masks), [m.sum() for m in whole])
     pairs = overlaps(segments.masks)
     seen = {}
-    for inner, outer, share in zip(pairs.inner, pairs.outer, pairs.share, strict=True):
+    for inner, outer, share, iou in zip(pairs.inner, pairs.outer, pairs.share, pairs.iou, strict=True):
         assert (whole[outer].sum(), -outer) >= (whole[inner].sum(), -inner)
         seen[frozenset((inner, outer))] = share
+        both = (whole[inner] & whole[outer]).sum()
+        assert iou == pytest.approx(both / (whole[inner] | whole[outer]).sum())
     for i in range(len(whole)):
         for j in range(i):
             shared = (whole[i] & whole[j]).sum()

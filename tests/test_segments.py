@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_slip.errors import InputError
-from napari_slip.segments import PackedMasks, Segments, mask_extent
+from napari_slip.segmentation.closer import same
+from napari_slip.segments import PackedMasks, Segments, mask_extent, shared_pixels
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=20))
 
@@ -117,3 +118,17 @@ def test_nothing_is_a_result_too():
     assert segments.labels().shape == (5, 7)
     assert not segments.labels().any()
     assert len(segments.table()) == 0
+
+
+crops = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9)))
+corners = st.tuples(st.integers(0, 15), st.integers(0, 15))
+
+
+@given(crops, corners, crops, corners)
+def test_masks_share_what_they_share_on_the_plane_wherever_they_lie(one, corner, other, other_corner):
+    planes = np.zeros((2, 24, 24), bool)
+    for plane, crop, (x, y) in zip(planes, (one, other), (corner, other_corner), strict=True):
+        plane[y : y + crop.shape[0], x : x + crop.shape[1]] = crop
+    both, either = (planes[0] & planes[1]).sum(), (planes[0] | planes[1]).sum()
+    assert shared_pixels(one, corner, other, other_corner) == both
+    assert same(one, corner, other, other_corner) == (2 * both >= either)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_session import match_of, square
 
-from napari_slip.objects import shared_pixels
+from napari_slip.objects import in_common
 from napari_slip.session import Session
 from napari_slip.session.predicting import Near, settles
 
@@ -62,7 +62,7 @@ def test_what_lies_far_from_a_prediction_has_no_pixel_of_it(corners):
     session = Session(SHAPE)
     session.predict(match_of("cell", [square(*corner) for corner in corners]))
     new, *decided = session.objects.values()
-    shared = [o for o in decided if shared_pixels(o, new)]
+    shared = [o for o in decided if in_common(o, new)]
     near = Near(decided).of(new)
-    assert [o for o in near if shared_pixels(o, new)] == shared
+    assert [o for o in near if in_common(o, new)] == shared
     assert [o for o in near if settles(o, new)] == [o for o in decided if settles(o, new)]

@@ -65,11 +65,8 @@ def common(reference: Segments, ours: Segments) -> tuple[int, int, int, int]:
         np.concatenate([reference.masks.starts, ours.masks.starts[1:] + reference.masks.starts[-1]]),
     )
     pairs = overlaps(both)
-    area = np.concatenate([reference.area, ours.area])
-    shared = pairs.share * area[pairs.inner]
-    iou = shared / (area[pairs.inner] + area[pairs.outer] - shared)
-    across = (iou >= IOU) & ((pairs.inner < n) != (pairs.outer < n))
-    found = np.zeros(len(area), bool)
+    across = (pairs.iou >= IOU) & ((pairs.inner < n) != (pairs.outer < n))
+    found = np.zeros(len(both), bool)
     found[pairs.inner[across]] = found[pairs.outer[across]] = True
     return int(found[:n].sum()), n, int(found[n:].sum()), len(ours)
 

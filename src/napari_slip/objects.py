@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
 import numpy as np
 from scipy.ndimage import find_objects
 
-from napari_slip.segments import mask_extent
+from napari_slip.segments import mask_extent, shared_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -118,18 +118,9 @@ def read_status(said: object) -> Status:
     return cast("Status", said) if said in get_args(Status) else "accepted"
 
 
-def shared_pixels(one: Object, other: Object) -> int:
+def in_common(one: Object, other: Object) -> int:
     """Return how many pixels two objects of one plane share, also where one hides the other."""
-    (x0, y0), (x1, y1) = one.origin, other.origin
-    (h0, w0), (h1, w1) = one.crop.shape, other.crop.shape
-    left, top, right, bottom = max(x0, x1), max(y0, y1), min(x0 + w0, x1 + w1), min(y0 + h0, y1 + h1)
-    if left >= right or top >= bottom:
-        return 0
-    both = (
-        one.crop[top - y0 : bottom - y0, left - x0 : right - x0]
-        & other.crop[top - y1 : bottom - y1, left - x1 : right - x1]
-    )
-    return int(both.sum())
+    return shared_pixels(one.crop, one.origin, other.crop, other.origin)
 
 
 def draw_objects(objects: Iterable[Object], shape: tuple[int, int]) -> NDArray[np.uint32]:

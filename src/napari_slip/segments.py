@@ -224,3 +224,19 @@ def mask_extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
     columns = np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def shared_pixels(
+    mask: NDArray[np.bool_],
+    corner: tuple[int, int],
+    other: NDArray[np.bool_],
+    other_corner: tuple[int, int],
+) -> int:
+    """Return how many pixels two masks of one plane share, each given with the (x, y) of its corner."""
+    (x0, y0), (x1, y1) = corner, other_corner
+    left, right = max(x0, x1), min(x0 + mask.shape[1], x1 + other.shape[1])
+    top, bottom = max(y0, y1), min(y0 + mask.shape[0], y1 + other.shape[0])
+    if left >= right or top >= bottom:
+        return 0
+    part = mask[top - y0 : bottom - y0, left - x0 : right - x0]
+    return int(np.count_nonzero(part & other[top - y1 : bottom - y1, left - x1 : right - x1]))

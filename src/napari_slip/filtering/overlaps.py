@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import weakref
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slip.segments import shared_pixels
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from napari_slip.segments import PackedMasks
@@ -25,6 +30,8 @@ class Overlaps:
         smaller, as in `Segments.front_order`. Sorted by `outer`, the largest first.
     share : (P,) float array
         Share of the smaller one's area that lies inside the larger one, 0..1.
+    iou : (P,) float array
+        Intersection over union of the two.
     order : (N,) int array
         Rows, the largest first.
     """
@@ -32,7 +39,39 @@ class Overlaps:
     inner: NDArray[np.intp]
     outer: NDArray[np.intp]
     share: NDArray[np.float64]
+    iou: NDArray[np.float64]
     order: NDArray[np.intp]
+
+    def without_rivals(
+        self, rows: Iterable[int], rivals: NDArray[np.bool_], limit: float = np.inf
+    ) -> list[int]:
+        """Go through rows and keep each that is no rival of one that is kept already.
+
+        Parameters
+        ----------
+        rows : iterable of int
+            The better first.
+        rivals : (P,) bool array
+            Which pairs of masks exclude each other.
+        limit : float
+            How many are kept at most.
+
+        Returns
+        -------
+        list of int
+            The kept rows, in their order.
+        """
+        rivals_of: defaultdict[int, list[int]] = defaultdict(list)
+        for a, b in zip(self.inner[rivals].tolist(), self.outer[rivals].tolist(), strict=True):
+            rivals_of[a].append(b)
+            rivals_of[b].append(a)
+        kept: dict[int, None] = {}
+        for row in rows:
+            if len(kept) >= limit:
+                break
+            if not any(other in kept for other in rivals_of[row]):
+                kept[row] = None
+        return list(kept)
 
 
 _known: dict[int, Overlaps] = {}
@@ -57,7 +96,8 @@ def _measure(masks: PackedMasks) -> Overlaps:
     area = areas(masks)
     order = np.argsort(-area, kind="stable")
     boxes = masks.boxes.astype(np.int64)[order]
-    inner, outer, share = [], [], []
+    corners = list(map(tuple, masks.boxes[:, :2].tolist()))
+    inner, outer, share, iou = [], [], [], []
     for rank, row in enumerate(order):
         # in this order whoever follows is smaller
         candidates = rank + 1 + np.flatnonzero(_boxes_meet(boxes[rank], boxes[rank + 1 :]))
@@ -65,13 +105,18 @@ def _measure(masks: PackedMasks) -> Overlaps:
             continue
         mask = masks.crop(row)
         for other in order[candidates]:
-            shared = shared_pixels(mask, boxes[rank], masks.crop(other), masks.boxes[other])
+            shared = shared_pixels(mask, corners[row], masks.crop(other), corners[other])
             if shared:
                 inner.append(other)
                 outer.append(row)
                 share.append(shared / area[other])
+                iou.append(shared / (area[row] + area[other] - shared))
     return Overlaps(
-        np.asarray(inner, np.intp), np.asarray(outer, np.intp), np.asarray(share, np.float64), order
+        inner=np.asarray(inner, np.intp),
+        outer=np.asarray(outer, np.intp),
+        share=np.asarray(share, np.float64),
+        iou=np.asarray(iou, np.float64),
+        order=order,
     )
 
 
@@ -79,17 +124,3 @@ def _boxes_meet(box: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np
     low = np.maximum(others[:, :2], box[:2])
     meet: NDArray[np.bool_] = np.all(low < np.minimum(others[:, 2:], box[2:]), axis=1)
     return meet
-
-
-def shared_pixels(
-    mask: NDArray[np.bool_],
-    box: NDArray[np.integer],
-    other: NDArray[np.bool_],
-    other_box: NDArray[np.integer],
-) -> int:
-    """Return how many pixels two masks, each given within its box (XYXY), have in common."""
-    x0, y0 = max(box[0], other_box[0]), max(box[1], other_box[1])
-    x1, y1 = min(box[2], other_box[2]), min(box[3], other_box[3])
-    part = mask[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
-    other_part = other[y0 - other_box[1] : y1 - other_box[1], x0 - other_box[0] : x1 - other_box[0]]
-    return int(np.count_nonzero(part & other_part))

@@ -10,8 +10,9 @@ import numpy as np
 
 from napari_slip.errors import InputError
 from napari_slip.filtering import select as shown
+from napari_slip.filtering.containment import INSIDE
+from napari_slip.filtering.overlaps import overlaps
 from napari_slip.matching import similarity
-from napari_slip.matching.nesting import without_nesting
 from napari_slip.matching.prompts import Prompts
 from napari_slip.matching.texts import embed_texts
 from napari_slip.matching.why import why_nothing
@@ -137,12 +138,14 @@ class Match:
         rows = self.ranked(column)
         floor = rule.number if rule.rule == "above" else self.settings.min_score
         rows = rows[self.calibrated[rows, column] >= floor]
-        if rule.rule != "above":
-            return without_nesting(self.segments.masks, rows.tolist(), rule.number)
-        # a whole and its parts may all look like what is looked for: SAM knows better which is one object
-        quality = self.segments.predicted_iou * self.segments.stability_score
-        worth = self.calibrated[rows, column] * quality[rows]
-        return without_nesting(self.segments.masks, rows[np.argsort(-worth, kind="stable")].tolist(), np.inf)
+        limit: float = rule.number
+        if rule.rule == "above":
+            # a whole and its parts may all look like what is looked for: SAM knows better which is one object
+            quality = self.segments.predicted_iou * self.segments.stability_score
+            worth = self.calibrated[rows, column] * quality[rows]
+            rows, limit = rows[np.argsort(-worth, kind="stable")], np.inf
+        pairs = overlaps(self.segments.masks)  # measured once for these masks, whatever is matched
+        return pairs.without_rivals(rows.tolist(), pairs.share > INSIDE, limit)
 
 
 def match_segments(

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_slip.filtering.overlaps import areas, shared_pixels
+from napari_slip.filtering.overlaps import areas
 from napari_slip.segmentation.encoding import Encoder
 from napari_slip.segmentation.merging import Merged, is_cut
 from napari_slip.segmentation.quick import judge_of
 from napari_slip.segmentation.tiling import OVERLAP, cover
 from napari_slip.segmentation.windows import Questions, Windows
-from napari_slip.segments import PackedMasks
+from napari_slip.segments import PackedMasks, shared_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,10 +119,9 @@ def _replaced(found: Merged, better: Mapping[int, Candidate], threshold: float, 
     for row, box in enumerate(found.masks.boxes):
         crop, corner = found.masks.crop(row), (int(box[0]), int(box[1]))
         if row in better:
-            mask, (x, y) = better[row].draw(threshold)
-            here = np.array([x, y, x + mask.shape[1], y + mask.shape[0]])
-            if np.count_nonzero(mask) >= min_area and same(crop, box, mask, here):
-                crop, corner = mask, (x, y)
+            mask, here = better[row].draw(threshold)
+            if np.count_nonzero(mask) >= min_area and same(crop, corner, mask, here):
+                crop, corner = mask, here
                 predicted_iou[row], stability[row] = better[row].predicted_iou, better[row].stability_score
         crops.append(crop)
         corners.append(corner)
@@ -131,10 +130,10 @@ def _replaced(found: Merged, better: Mapping[int, Candidate], threshold: float, 
 
 def same(
     mask: NDArray[np.bool_],
-    box: NDArray[np.integer],
+    corner: tuple[int, int],
     other: NDArray[np.bool_],
-    other_box: NDArray[np.integer],
+    other_corner: tuple[int, int],
 ) -> bool:
-    """Whether two masks, each given within its box (XYXY), are of one object: by an IoU of `SAME`."""
-    shared = shared_pixels(mask, box, other, other_box)
+    """Whether two masks, each with the (x, y) of its corner, are of one object: by an IoU of `SAME`."""
+    shared = shared_pixels(mask, corner, other, other_corner)
     return bool(shared >= SAME * (np.count_nonzero(mask) + np.count_nonzero(other) - shared))

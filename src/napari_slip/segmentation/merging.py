@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_slip.filtering.overlaps import areas, overlaps
+from napari_slip.filtering.overlaps import overlaps
 from napari_slip.segmentation.candidates import suppress
 from napari_slip.segments import PackedMasks
 
@@ -46,10 +46,11 @@ class Merged:
 
     def distinct(self) -> Merged:
         """Return the masks without those that show the same as a better one that is kept."""
-        kept = _distinct(self.masks, self.rank)
-        if kept.all():
+        pairs = overlaps(self.masks)
+        best_first = np.argsort(-self.rank, kind="stable").tolist()
+        rows = np.sort(pairs.without_rivals(best_first, pairs.iou > DOUBLE))
+        if len(rows) == len(self.masks):
             return self  # whose overlaps are known by now to whoever asks next
-        rows = np.flatnonzero(kept)
         scores = self.predicted_iou[rows], self.stability_score[rows], self.rank[rows]
         return Merged(self.masks.take(rows), *scores)
 
@@ -103,24 +104,6 @@ def _draw(
         if np.count_nonzero(mask) >= min_area:
             kept.append(candidate)
             yield mask, corner
-
-
-def _distinct(masks: PackedMasks, rank: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which masks show something else than every better one that is kept."""
-    pairs, size = overlaps(masks), areas(masks)
-    shared = pairs.share * size[pairs.inner]
-    double = shared > DOUBLE * (size[pairs.inner] + size[pairs.outer] - shared)
-    rivals: dict[int, list[int]] = {}
-    for one, other in zip(pairs.inner[double].tolist(), pairs.outer[double].tolist(), strict=True):
-        rivals.setdefault(one, []).append(other)
-        rivals.setdefault(other, []).append(one)
-    kept = np.ones(len(masks), bool)
-    for row in np.argsort(-rank, kind="stable").tolist():
-        if kept[row]:
-            kept[[rival for rival in rivals.get(row, ()) if (rank[rival], -rival) < (rank[row], -row)]] = (
-                False
-            )
-    return kept
 
 
 def is_cut(candidate: Candidate, shape: tuple[int, int]) -> bool:

@@ -38,7 +38,7 @@ AFAR = (2, 4)
 """How many times coarser the last looks at the whole are, for objects that are too large otherwise."""
 
 TRUST = 0.75
-"""What a mask from afar counts for: a clump of good masks is taken apart, one of poor ones is an object."""
+"""What a mask from afar counts for: of one object that was seen from near as well, the finer mask stays."""
 
 AT_HAND = 64
 """Windows that are held encoded. A plane of more is looked at window by window, as masks are asked for."""

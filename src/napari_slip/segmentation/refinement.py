@@ -111,12 +111,6 @@ class Answer:
     corner: tuple[int, int]
     predicted_iou: float
 
-    @property
-    def box(self) -> NDArray[np.int64]:
-        """XYXY of that part on the plane, the far edges excluded."""
-        height, width = self.mask.shape
-        return np.array([*self.corner, self.corner[0] + width, self.corner[1] + height])
-
 
 class Refiner:
     """Makes single masks on an encoded plane.
@@ -176,7 +170,7 @@ class Refiner:
         ((part, iou),) = _decode_window(network, tile, Prompt.of(network, boxed, tile), several=False)
         second = self._answer(part, iou, tile)
         as_good = _kept_by(second, clicks, self.plane.shape) >= _kept_by(first, clicks, self.plane.shape)
-        return second if as_good and same(first.mask, first.box, second.mask, second.box) else first
+        return second if as_good and same(first.mask, first.corner, second.mask, second.corner) else first
 
     def _answer(self, part: Part, iou: float, tile: Tile) -> Answer:
         logits, side = self.network.prompt_encoder.mask_input_size[0], self.network.image_encoder.img_size

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_slip.objects import Object, Status, shared_pixels
+from napari_slip.objects import Object, Status, in_common
 from napari_slip.settings import Select
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def object_of(match: Match, row: int, column: int, plane: tuple[int, ...], statu
 
 def settles(decided: Object, new: Object) -> bool:
     """Whether a decision has been made about what is predicted, by these segments or by others."""
-    shared = shared_pixels(decided, new)
+    shared = in_common(decided, new)
     if not shared:
         return False
     if shared >= SAME * (decided.area + new.area - shared):
@@ -160,5 +160,5 @@ def _mask_of(thing: Object) -> tuple[object, ...]:
 
 
 def _iou(one: Object, other: Object) -> float:
-    shared = shared_pixels(one, other)
+    shared = in_common(one, other)
     return shared / max(1, one.area + other.area - shared)

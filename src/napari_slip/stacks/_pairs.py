@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slip.segments import shared_pixels
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -103,12 +105,7 @@ class _Measures:
 def shared(one: Mask, other: Mask) -> int:
     """Return how many pixels two masks share, the corners rounded to whole pixels."""
     dx, dy = (round(float(step)) for step in other.corner - one.corner)
-    height, width = one.crop.shape
-    h, w = other.crop.shape
-    x0, y0, x1, y1 = max(dx, 0), max(dy, 0), min(width, dx + w), min(height, dy + h)
-    if x1 <= x0 or y1 <= y0:
-        return 0
-    return int(np.count_nonzero(one.crop[y0:y1, x0:x1] & other.crop[y0 - dy : y1 - dy, x0 - dx : x1 - dx]))
+    return shared_pixels(one.crop, (0, 0), other.crop, (dx, dy))
 
 
 def likeness(expected: Mask, seen: Mask) -> float:

@@ -13,7 +13,8 @@ from psygnal import Signal
 from napari_slip.errors import InputError
 from napari_slip.filtering import select
 from napari_slip.io import finite
-from napari_slip.objects import Object, shared_pixels
+from napari_slip.objects import Object
+from napari_slip.segments import shared_pixels
 from napari_slip.session import Edit, object_of
 from napari_slip.settings import FilterSettings, MatchSettings
 
@@ -369,7 +370,7 @@ def _lies_on(thing: Object, segments: Segments, row: int) -> bool:
     x0, y0, x1, y1 = segments.boxes[row].tolist()
     if thing.origin == (x0, y0) and thing.crop.shape == (y1 - y0, x1 - x0):
         return True
-    return shared_pixels(replace(thing, crop=segments.masks.crop(row), origin=(x0, y0)), thing) > 0
+    return shared_pixels(segments.masks.crop(row), (x0, y0), thing.crop, thing.origin) > 0
 
 
 def _renamed(outcome: Outcome, name: str, new_name: str) -> Outcome:
