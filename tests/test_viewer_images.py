@@ -94,6 +94,19 @@ def test_an_object_of_other_segments_is_not_taken_for_one_of_these(dock, qtbot):
     assert next(o for o in work.session.objects.values() if o.status == "accepted").origin == (100, 80)
 
 
+def test_a_rejected_match_no_longer_stands_out(dock, qtbot):
+    ask(dock, "red", qtbot)
+    row = int(dock.desk.sheet.workspace.bright()[0])
+    layer = dock.viewer.layers["discs segments"]
+    found = layer.get_color(row + 1).tolist()
+    dimmed = layer.get_color(row + 2 if row == 0 else row).tolist()
+    assert found != dimmed
+    dock.desk.decisions.reject([row])
+    assert layer.get_color(row + 1).tolist() == dimmed
+    session_of(dock).undo()
+    assert layer.get_color(row + 1).tolist() == found
+
+
 def test_nothing_is_accepted_as_a_class_that_is_not_in_front(dock, told, qtbot):
     ask(dock, "red", qtbot)
     ask(dock, "green", qtbot)

@@ -97,8 +97,10 @@ def test_what_was_rejected_is_not_predicted_again_until_it_is_undone(work):
     work.settle()
     assert objects(work, "rejected") == {"red": red + 1}
     assert objects(work, "predicted").get("red") != red + 1
+    assert red not in work.bright()
     work.session.undo()
     assert red + 1 in [o.segment for o in work.session.objects.values() if o.status == "predicted"]
+    assert work.bright().tolist() == [red]
 
 
 def test_one_steps_through_all_shown_segments_by_score_and_by_uncertainty(work):

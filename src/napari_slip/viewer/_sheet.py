@@ -146,6 +146,8 @@ class Sheet:
     def _show_objects(self) -> None:
         if self.layers.get("matches") is not None:
             self._draw_objects()
+        if self.alive:
+            self.highlight()
 
     def _draw_objects(self) -> None:
         """Show the Objects of the plane in their classes' colours."""

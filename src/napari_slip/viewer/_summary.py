@@ -17,7 +17,7 @@ def summary(work: Workspace) -> str:
         return "No segment was found: try another contrast, lower thresholds, or another model."
     if work.match is None or work.column is None:
         return f"{n} segments. Type what you look for."
-    rows, name = work.bright(), work.match.names[work.column]
+    rows, name = work.matched(), work.match.names[work.column]
     best = f"{work.match.calibrated[rows, work.column].max():.2f}" if len(rows) else ""
     found = f"{name!r}: {len(rows)} of {n} segments, best score {best}." if best else ""
     strange = ", ".join(map(repr, work.match.unknown.get(name, ())))

@@ -202,10 +202,16 @@ class Workspace:
         return renamed if len(renamed) == 2 else None
 
     def bright(self) -> NDArray[np.intp]:
-        """Rows that stand out, the best first: like the chosen one, or accepted by the class in front."""
+        """Rows that stand out, the best first: like the chosen one, or matched and not rejected."""
         if self.like is not None and self._scores is not None:
             order = np.argsort(-self._scores, kind="stable")
             return order[self._selection[order]][:6]
+        rows, objects = self.matched(), self.session.objects
+        gone = [row for row, i in self._ids(rows.tolist()).items() if objects[i].status == "rejected"]
+        return rows[~np.isin(rows, gone)]
+
+    def matched(self) -> NDArray[np.intp]:
+        """Rows that match the class in front, the best first."""
         if self._match is None or self.column is None:
             return np.zeros(0, np.intp)
         rows = np.flatnonzero(self._match.accepted()[:, self.column])
