@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +173,28 @@ def test_a_film_and_a_file_of_many_pictures_are_refused(tmp_path):
         file.write(np.zeros((7, 8), np.uint16))
     with pytest.raises(InputError, match=r"two\.tif holds 2 pictures"):
         read_image(tmp_path / "two.tif")
+
+
+def deep_png(path, pixels):
+    """Write (H, W, 2 to 4) uint16, which Pillow cannot, as the PNG specification says."""
+
+    def chunk(kind, content):
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    height, width, channels = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks))
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_colours_of_16_bits_are_not_cut_to_8(tmp_path, channels):
+    deep_png(tmp_path / "a.png", rng.integers(0, 4096, (5, 7, channels), np.uint16))
+    with pytest.raises(InputError, match=r"a\.png has 16 bits for each colour.*save it as TIFF"):
+        read_image(tmp_path / "a.png")
 
 
 # ---------------------------------------------------------------- bad files

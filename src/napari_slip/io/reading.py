@@ -181,8 +181,18 @@ def _read_with_pillow(path: Path) -> tuple[NDArray[Any], str]:
                 f"{path.name} is a stack of {frames} pictures, but one plane is expected: save "
                 "the one you want as a file of its own."
             )
+        if _is_deep(image):
+            raise InputError(
+                f"{path.name} has 16 bits for each colour, of which a PNG gives 8 here: save it as TIFF."
+            )
         pixels = np.asarray(_plain_mode(image))
     return pixels, "YXS" if pixels.ndim == 3 else "YX"
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether a PNG has 16 bits for each colour, of which Pillow keeps 8; of grey it keeps them all."""
+    coded = str(getattr(image, "tile", ""))
+    return image.format == "PNG" and image.mode in ("RGB", "RGBA") and "16B" in coded
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
