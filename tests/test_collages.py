@@ -178,6 +178,19 @@ def test_a_few_examples_mend_what_the_texts_mistake(seen, data):
     assert np.mean(after.right) > 0.9
 
 
+def test_classes_are_asked_for_by_their_phrases(data):
+    def under_codes(examples):
+        return [replace(e, name=f"class {len(e.name)}{e.name[0]}", phrases=("?", e.name)) for e in examples]
+
+    coded = look(make_collages(under_codes(data.validation), 4, tile=48), SpotSegmenter())
+    reader = Reader()
+    (by_text,) = ask_all(coded, [Contestant("texts", reader)])
+    assert all(by_text.right)
+    taught = teach_from_examples(reader, under_codes(data.training), 3, CropSettings())
+    (by_example,) = ask_all(coded, [Contestant("taught", reader, taught)])
+    assert np.mean(by_example.right) > 0.9
+
+
 def test_the_report_holds_tables_pictures_and_every_answer(seen, tmp_path):
     contestants = [Contestant("<one>", Reader()), Contestant("two", Reader(2))]
     answers = ask_all(seen, contestants)

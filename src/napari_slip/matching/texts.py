@@ -10,7 +10,7 @@ import numpy as np
 from napari_slip.matching.similarity import unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,3 +58,10 @@ def embed_texts(
         means = unit(sentences.reshape(len(new), len(templates), -1).mean(axis=1))
         known.update({(templates, text): mean for text, mean in zip(new, means, strict=True)})
     return np.stack([known[templates, text] for text in texts]) if texts else np.zeros((0, 0), np.float32)
+
+
+def embed_classes(
+    phrases: Iterable[Sequence[str]], encoder: DualEncoder, templates: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """Embed classes as the means of their phrases: (C, D) float32, rows of unit length."""
+    return np.stack([unit(embed_texts(texts, encoder, templates).mean(axis=0)) for texts in phrases])

@@ -63,8 +63,7 @@ class Lesson:
 
     def learn(self, name: str, progress: Progress) -> Head:
         """Learn a head; for the worker."""
-        from napari_slip.matching import embed_texts, teach
-        from napari_slip.matching.similarity import unit
+        from napari_slip.matching import embed_classes, embed_texts, teach
 
         encoder = self.outcome.slip.encoder
         card = encoder.card
@@ -74,12 +73,11 @@ class Lesson:
             looks.append(look_at(outcome, thing, progress))
             names.append(class_name)
         progress("teach", 0, 1)
-        read = [embed_texts(phrases, encoder, card.templates) for phrases in self.phrases.values()]
         nulls = (*card.calibration.null_prompts, *self.negatives)
         return teach(
             np.stack(looks),
             names,
-            np.stack([unit(texts.mean(axis=0)) for texts in read]),
+            embed_classes(self.phrases.values(), encoder, card.templates),
             tuple(self.phrases),
             embed_texts(nulls, encoder, card.templates),
             clip=card.hash,

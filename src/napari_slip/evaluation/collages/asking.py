@@ -184,7 +184,8 @@ def _ask(k: int, one: Seen, segments: Segments, contestant: Contestant, answer: 
         answer.present += [0.0] * 4
         answer.absent += [0.0] * len(one.collage.absent)
         return
-    match = match_segments(segments, names, contestant.encoder, head=contestant.head)
+    prompts = dict(zip(names, one.collage.phrases, strict=True))
+    match = match_segments(segments, prompts, contestant.encoder, head=contestant.head)
     match = replace(match, selection=one.shown)
     for column in range(len(names)):
         best = int(match.ranked(column)[0])

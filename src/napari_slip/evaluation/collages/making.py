@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_slip.errors import InputError
-from napari_slip.training.own.examples import class_names, open_picture
+from napari_slip.training.own.examples import class_phrases, open_picture
 from napari_slip.training.own.pictures import mask_of, squashed
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Collage:
         Class of each tile, all different.
     absent : tuple of str
         As many classes that are not in it.
+    phrases : tuple of tuples of str
+        By which words the classes in it, and then those that are not, are looked for.
     labels : (2 T, 2 T) int array
         0, or 1 to 4 where the object of a tile is; all 0 in tiles whose pictures have no mask.
     paths : tuple of str
@@ -40,6 +42,7 @@ class Collage:
     image: NDArray[np.uint8]
     names: tuple[str, ...]
     absent: tuple[str, ...]
+    phrases: tuple[tuple[str, ...], ...]
     labels: NDArray[np.int32]
     paths: tuple[str, ...]
 
@@ -80,7 +83,8 @@ def make_collages(
     InputError
         If there are fewer than four classes.
     """
-    names = class_names(examples)
+    phrases = class_phrases(examples)
+    names = list(phrases)
     if len(names) < 4:
         raise InputError(
             f"There are pictures of {len(names)} classes, but at least 4 are needed for a collage."
@@ -97,6 +101,7 @@ def make_collages(
             image,
             tuple(order[:4]),
             tuple(order[4:8]),
+            tuple(phrases[name] for name in order[:8]),
             labels,
             tuple(f"{e.name}/{e.path.name}" for e in chosen),
         )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_slip.matching import embed_texts, teach
-from napari_slip.training.own.examples import class_names
+from napari_slip.matching import embed_classes, embed_texts, teach
+from napari_slip.training.own.examples import class_phrases
 from napari_slip.training.own.pictures import embed_examples, grounds
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def teach_from_examples(
     -------
     Head
     """
-    names, rng, card = class_names(examples), np.random.default_rng([seed, n]), encoder.card
+    phrases, rng, card = class_phrases(examples), np.random.default_rng([seed, n]), encoder.card
     chosen: list[Example] = []
-    for name in names:
+    for name in phrases:
         own = [e for e in examples if e.name == name]
         chosen += [own[k] for k in rng.permutation(len(own))[:n]]
     seen = embed_examples(chosen, encoder, [view for view in crops.views if view != "box"] or ["mean"])
@@ -59,8 +59,8 @@ def teach_from_examples(
     return teach(
         np.concatenate([seen, nothing]),
         told,
-        embed_texts(names, encoder, card.templates),
-        names,
+        embed_classes(phrases.values(), encoder, card.templates),
+        tuple(phrases),
         embed_texts(card.calibration.null_prompts, encoder, card.templates),
         clip=card.hash,
         name=f"{so_many(examples, n)} examples of each class",
