@@ -270,8 +270,10 @@ def test_segments_that_this_encoder_has_not_seen():
     with pytest.raises(InputError, match="have no embeddings"):
         match_segments(segments, ["red"], ColourEncoder())
     other = seen("red").replace(origin={"clip": "sha256:another"})
-    with pytest.raises(InputError, match="another CLIP's than eye"):
+    with pytest.raises(InputError, match="another CLIP's than eye: embed the segments again with it"):
         match_segments(other, ["red"], ColourEncoder())
+    again = embed_segments(other, tiles("red")[1], ColourEncoder(), CropSettings())
+    assert list(match_segments(again, ["red"], ColourEncoder()).best) == [1]
     with pytest.raises(InputError, match=r"shape \(1, 7\), but \(1, 3\) is expected"):
         match_segments(segments.replace(embedding=np.zeros((1, 7), np.float32)), ["red"], ColourEncoder())
 

@@ -46,7 +46,8 @@ def embed_segments(
     Returns
     -------
     Segments
-        With `embedding`, (N, D) float32 rows of unit length; D is 0 if there is no segment.
+        With `embedding`, (N, D) float32 rows of unit length; D is 0 if there is no segment. Their `origin`
+        tells which CLIP has seen which crops.
 
     Raises
     ------
@@ -64,5 +65,6 @@ def embed_segments(
         embeddings.append(unit(seen.reshape(len(rows), len(crops.views), -1).mean(axis=1)))
         progress("crops", rows.stop, n)
     return segments.replace(
-        embedding=np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32)
+        embedding=np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32),
+        origin=segments.origin | {"clip": encoder.card.hash, "crops": repr(crops)},
     )
