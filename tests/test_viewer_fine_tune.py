@@ -70,7 +70,7 @@ def test_too_few_examples_are_told_by_the_process_and_the_window_stays_alive(
     assert not panel.name.isEnabled()
     ask(dock, "red", qtbot)  # the dock's own work goes on meanwhile
     assert dock.desk.sheet.workspace.match is not None
-    ended(panel, qtbot, 60)
+    ended(panel, qtbot, 200)
     assert "needs two classes or more with 3 different examples of each" in panel.state.text()
     assert panel.begin.text() == "Fine-tune"
     assert panel.use.isHidden()
