@@ -43,7 +43,8 @@ class Match:
     cosine : (N, P) float32 array
         Similarity of a segment and a text, -1..1; of a class's phrases the best.
     calibrated : (N, P) float32 array
-        Score within 0..1 that takes the negatives and the model's null prompts into account.
+        Score within 0..1 that takes the negatives and the model's null prompts into account, and how sure
+        SAM is of the mask (`similarity.certainty`).
     selection : (N,) bool array
         Which segments the filters show; only these can be accepted.
     settings : MatchSettings
@@ -202,6 +203,7 @@ def match_segments(
     looked_for, rivals = np.split(cosines, [len(texts.phrases)], axis=1)
     cosine = texts.best(looked_for)
     calibrated = texts.best(similarity.calibrated(looked_for, rivals, card.calibration, texts.own_rival))
+    calibrated *= similarity.certainty(segments.predicted_iou)[:, None]
     if head is not None and len(segments):
         _apply(head, segments, texts.names, calibrated, encoder)
     return Match(

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
     from napari_slip.models.protocols import Calibration
 
+SURE = 0.8
+"""IoU that SAM expects of a mask from which on the mask takes nothing from its score."""
+
+STEEPNESS = 5
+"""Power of what is missing to that: at 0.7 it takes half of the score, at 0.6 three quarters."""
+
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     """Scale (..., D) vectors to unit length; a vector of zeros stays one."""
@@ -59,3 +65,12 @@ def calibrated(
             best[:, column] = competing.max(axis=1)
     margin = looked_for.astype(np.float64) - best
     return np.asarray(expit(calibration.a * margin + calibration.b), np.float32)
+
+
+def certainty(predicted_iou: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return what masks leave of their scores, 0..1, by the (N,) IoU that SAM expects of each.
+
+    A text says nothing of a mask that holds one nucleus and half of the next; SAM does. Of mini's masks of
+    nuclei (113 training images) 97 % are right from 0.85 on, 60 % between 0.75 and 0.8, 14 % below 0.7.
+    """
+    return np.asarray(np.minimum(predicted_iou / SURE, 1).clip(0) ** STEEPNESS, np.float32)
