@@ -94,8 +94,10 @@ def test_the_same_picture_gives_the_same_pixels(slip, coins, segments):
 )
 def test_the_type_of_the_pixels_does_not_matter(slip, coins, segments, convert):
     other = slip.segment(convert(coins))
-    share = ((other.labels() > 0) == (segments.labels() > 0)).mean()
-    assert share > 0.97
+    # the ground is one ragged segment that no light seen a little otherwise leaves as it is
+    one, another = (seen.labels(seen.predicted_iou >= 0.8) > 0 for seen in (segments, other))
+    assert one.mean() > 0.2
+    assert (one == another).mean() > 0.99
 
 
 def test_a_flat_picture_gives_an_empty_result(slip):

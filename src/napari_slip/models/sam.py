@@ -34,7 +34,7 @@ ARCHITECTURES = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 MOBILE = "vit_t"
 """MobileSAM's, whose image encoder is a TinyViT."""
 
-MINI = ProposalSettings(pred_iou_thresh=0.6, stability_score_thresh=0.25)
+MINI = ProposalSettings(pred_iou_thresh=0.5, stability_score_thresh=0.25)
 """What suits mini: masks at centres are few, and those of small objects change much with the cutoff."""
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)
