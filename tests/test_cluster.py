@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from _series import ORDERS, FakeRecipe, write_series
@@ -43,6 +45,30 @@ def test_two_workers_load_the_models_once_each_and_a_lost_one_costs_only_its_pla
     assert len(heard) == 27
     run_stacks(sources, tmp_path / "plain", recipe, ORDERS)
     assert content(tmp_path / "two") == content(tmp_path / "lost") == content(tmp_path / "plain")
+
+
+THREADS = "import torch; print(torch.get_num_threads())"
+
+
+def number_of_threads():
+    import torch
+
+    return torch.get_num_threads()
+
+
+def threads_told(environment):
+    return {name: value for name, value in environment.items() if name.endswith("_NUM_THREADS")}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_share_the_cores_and_this_process_keeps_its_own(monkeypatch, workers):
+    for name in threads_told(os.environ):
+        monkeypatch.delenv(name)
+    alone = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True)
+    with Cluster(workers) as cluster:
+        each = set(cluster.client.run(number_of_threads).values())
+    assert each == {max(1, int(alone.stdout) // workers)}
+    assert not threads_told(os.environ)  # for whatever is started afterwards
 
 
 def test_a_scheduler_that_is_not_there_ends_in_a_sentence(monkeypatch):

@@ -58,9 +58,28 @@ def test_replay_computes_in_the_precision_of_then(call, picture, tmp_path, half)
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
 
+def test_replay_computes_with_as_many_threads_as_then(call, picture, tmp_path):
+    before = torch.get_num_threads()
+    device = torch.device("cpu")
+    try:
+        torch.set_num_threads(1)
+        with precision.settled(device, True):  # in which the order of additions is seen first
+            assert call("segment", picture, "-p", "coin", "--out", tmp_path / "out").exit_code == 0
+        torch.set_num_threads(3)
+        story = tmp_path / "out" / "provenance.json"
+        assert call("replay", story, "--out", tmp_path / "again").exit_code == 0
+        assert torch.get_num_threads() == 3  # from now on as before
+    finally:
+        torch.set_num_threads(before)
+    again = json.loads((tmp_path / "again" / "provenance.json").read_text())
+    assert again["models"]["threads"] == json.loads(story.read_text())["models"]["threads"] == 1
+    for name in ("coins.segments.tif", "coins.segments.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
 def test_replay_of_a_run_that_tells_no_precision_takes_the_faster_one(call, story, tmp_path):
     told = json.loads(story.read_text())
-    del told["models"]["bfloat16"]
+    del told["models"]["bfloat16"], told["models"]["threads"]
     story.write_text(json.dumps(told))
     assert call("replay", story, "--out", tmp_path / "again").exit_code == 0
 

@@ -22,6 +22,9 @@ AHEAD = 4
 WAIT_S = 0.5
 """How long a finished plane is waited for before it is asked whether to stop."""
 
+LEFT_ALONE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"))
+"""Numbers of threads that dask would set to one in this very process, for whatever it starts afterwards."""
+
 PATIENCE_S = 60
 """How long a scheduler, and then its first worker, may take to answer."""
 
@@ -47,22 +50,24 @@ class Cluster:
     """
 
     def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
+        import dask
         from distributed import Client, LocalCluster
 
         self._local: LocalCluster | None = None
         if scheduler is None:
             n = workers or 1
             threads = str(max(1, (os.cpu_count() or 1) // n))
-            self._local = LocalCluster(
-                n_workers=n,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address=None,
-                # without a dashboard its port would still be taken, and asked for by the next run beside this
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                memory_limit=0,
-                env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)},
-            )
+            with dask.config.set({"distributed.nanny.pre-spawn-environ": LEFT_ALONE}):
+                self._local = LocalCluster(
+                    n_workers=n,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    # without a dashboard its port would still be taken, and asked for by the next run
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                    memory_limit=0,
+                    env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)},
+                )
         try:
             self.client = Client(self._local or scheduler, timeout=PATIENCE_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:

@@ -65,6 +65,8 @@ class ModelRecipe:
 
     def record(self, slip: Slip) -> ModelRecord:
         """Say what was loaded, for a provenance file."""
+        import torch
+
         from napari_slip.io import ModelRecord
         from napari_slip.models.devices import resolve_device
         from napari_slip.models.precision import bfloat16_pays
@@ -81,6 +83,7 @@ class ModelRecipe:
             head=self.head,
             head_hash=self.head_hash,
             bfloat16=bfloat16_pays(device),
+            threads=torch.get_num_threads(),
         )
 
     def _head(self) -> Head | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ from napari_slip.cli._sentences import SOME_FAILED, fail, say, sentences
 from napari_slip.wording import counted
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from napari_slip.batch import Job
     from napari_slip.io import ImageRecord, ModelRecord, Provenance
@@ -60,7 +60,7 @@ def replay(
     plan = _plan(story, provenance.parent)
     run = Run(jobs=plan.jobs, out=out or provenance.parent / "replay")
     if plan.jobs:
-        with _as_precise(then, recipe.device):
+        with _as_then(then, recipe.device):
             run.go(
                 recipe,
                 lambda _: story.settings,
@@ -148,12 +148,22 @@ def _find(record: ImageRecord, folder: Path, created: str) -> tuple[Path, str]:
     return same[0], ""
 
 
-def _as_precise(then: ModelRecord, device: str) -> AbstractContextManager[None]:
-    """Compute in the precision of then, whichever is faster here."""
+@contextmanager
+def _as_then(then: ModelRecord, device: str) -> Iterator[None]:
+    """Compute in the precision and with the threads of then, whatever is faster here."""
+    import torch
+
     from napari_slip.models.devices import resolve_device
     from napari_slip.models.precision import settled
 
-    return nullcontext() if then.bfloat16 is None else settled(resolve_device(device), then.bfloat16)
+    as_precise = nullcontext() if then.bfloat16 is None else settled(resolve_device(device), then.bfloat16)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(then.threads or threads)
+    try:
+        with as_precise:
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _check_models(then: ModelRecord, now: ModelRecord, created: str) -> None:
@@ -176,9 +186,5 @@ def _difference(record: ImageRecord, story: Provenance) -> str:
     changed = [
         f"{name} {then} -> {now.get(name)}" for name, then in story.versions.items() if now.get(name) != then
     ]
-    cause = (
-        f"what has changed: {', '.join(changed)}"
-        if changed
-        else "another device or number of threads may be why"
-    )
+    cause = f"what has changed: {', '.join(changed)}" if changed else "another device or processor may be why"
     return f"{Path(record.path).name} came out differently than on {story.created}; {cause}."

@@ -81,6 +81,8 @@ class ModelRecord:
     bfloat16 : bool, optional
         Whether image encoders could run in half precision, which changes pixels a little; None where an
         earlier version did not tell.
+    threads : int, optional
+        Of the processor, which add up in another order if they are others; None likewise.
     """
 
     name: str | None
@@ -92,6 +94,7 @@ class ModelRecord:
     head: str | None = None
     head_hash: str = ""
     bfloat16: bool | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,8 @@ def _bound_to_the_window(outcome: Outcome) -> str:
 
 
 def _told(outcome: Outcome, match: Match, filters: FilterSettings, path: Path, folder: Path) -> Provenance:
+    import torch
+
     from napari_slip.models.devices import resolve_device
     from napari_slip.models.precision import bfloat16_pays
 
@@ -88,6 +90,7 @@ def _told(outcome: Outcome, match: Match, filters: FilterSettings, path: Path, f
             sam_hash=slip.segmenter.hash,
             clip_hash=slip.encoder.card.hash,
             bfloat16=bfloat16_pays(device),
+            threads=torch.get_num_threads(),
         ),
         settings=RunSettings(
             contrast=request.snapshot.contrasts[0],
