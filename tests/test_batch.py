@@ -10,7 +10,8 @@ from PIL import Image
 
 from napari_slip.batch import Job, images, run_images
 from napari_slip.errors import Cancelled, InputError
-from napari_slip.io import ModelRecord, RunSettings, file_hash, read_provenance, write_provenance
+from napari_slip.hashing import file_hash
+from napari_slip.io import ModelRecord, RunSettings, read_provenance, write_provenance
 from napari_slip.progress import Progress
 from napari_slip.settings import FilterSettings, MatchSettings
 

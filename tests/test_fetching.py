@@ -16,6 +16,7 @@ from _server import cut, other, reset, serving, status
 
 from napari_slip.batch.recipe import whole_path
 from napari_slip.errors import Cancelled, InputError, ModelError
+from napari_slip.hashing import file_hash
 from napari_slip.models import download, fetching
 from napari_slip.models.adding import describe
 from napari_slip.models.folders import names_recorded, record
@@ -72,7 +73,7 @@ def test_a_model_is_downloaded_once(site, folder, entry):
     assert told[-1] == ("download", len(CONTENT), len(CONTENT))
     assert fetching.fetch(entry) == path
     assert len(site.asked) == 1
-    fetching.check(entry, fetching.sha256_of(path))
+    fetching.check(entry, file_hash(path))
 
 
 def test_what_has_arrived_is_not_fetched_again(site, folder, entry):
@@ -198,7 +199,7 @@ def test_where_no_hash_is_published_the_first_one_counts(site, folder, entry):
     fetching.check(unknown, f"sha256:{SHA}")
     path.write_bytes(CONTENT[:-1] + b"!")
     with pytest.raises(ModelError, match=r"weights of ours are not those that were published or first"):
-        fetching.check(unknown, fetching.sha256_of(path))
+        fetching.check(unknown, file_hash(path))
 
 
 def test_another_file_at_a_later_download_is_refused_until_the_first_is_forgotten(site, folder, entry):

@@ -9,7 +9,8 @@ import skimage.data
 import tifffile
 from _fake_slip import fake_slip, spots
 
-from napari_slip.io import SAMPLES, draw_overlay, file_hash, save_samples, write_results
+from napari_slip.hashing import file_hash
+from napari_slip.io import SAMPLES, draw_overlay, save_samples, write_results
 from napari_slip.settings import MatchSettings
 
 

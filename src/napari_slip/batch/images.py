@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_slip.errors import Cancelled, InputError, SlipError
+from napari_slip.hashing import file_hash
 from napari_slip.images import to_rgb
 from napari_slip.io import (
     ImageRecord,
     Provenance,
     claim,
-    file_hash,
     pixel_hash,
     read_image,
     write_provenance,

@@ -89,7 +89,7 @@ class ModelRecipe:
     def _head(self) -> Head | None:
         if self.head is None:
             return None
-        from napari_slip.io import file_hash
+        from napari_slip.hashing import file_hash
         from napari_slip.matching import Head, heads
 
         path = heads.place_of(self.head)

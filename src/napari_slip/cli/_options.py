@@ -191,7 +191,7 @@ def taught(head: str | None) -> dict[str, str]:
     """Return the file of a head and its hash, as a recipe takes them."""
     if head is None:
         return {}
-    from napari_slip.io import file_hash
+    from napari_slip.hashing import file_hash
     from napari_slip.matching import heads
 
     path = heads.place_of(head)

@@ -9,6 +9,7 @@ import typer
 
 from napari_slip.cli._sentences import SOME_FAILED, fail, say, sentences
 from napari_slip.cli.recommend import recommend
+from napari_slip.hashing import file_hash
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,7 +72,7 @@ def fetch(names: Names) -> None:
         with Bar() as bar:
             place = fetching.fetch(entry, bar.progress)
         if here and known:
-            fetching.check(entry, fetching.sha256_of(fetching.weights_of(entry, place)))
+            fetching.check(entry, file_hash(fetching.weights_of(entry, place)))
         typer.echo(f"{entry.name} {'was here already' if here else 'was fetched'}: {place}")
         if not here and not known:
             say(
@@ -105,7 +106,7 @@ def verify(
             say(f"{entry.name} has no weights at {weights}: copy them there, or remove the name.")
             continue
         try:
-            fetching.check(entry, fetching.sha256_of(weights))
+            fetching.check(entry, file_hash(weights))
         except ModelError as error:
             bad += 1
             say(str(error))

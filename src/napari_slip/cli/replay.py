@@ -133,7 +133,7 @@ def _by_hand(path: Path) -> list[str]:
 
 def _find(record: ImageRecord, folder: Path, created: str) -> tuple[Path, str]:
     """Where an image lies now, and what is wrong with it, if anything."""
-    from napari_slip.io import file_hash
+    from napari_slip.hashing import file_hash
 
     places = [Path(record.path), folder / record.beside]
     there = [place for place in places if place.is_file()]

@@ -20,7 +20,7 @@ from napari_slip.io.provenance import (
     read_provenance,
     write_provenance,
 )
-from napari_slip.io.reading import Picture, file_hash, read_image
+from napari_slip.io.reading import Picture, read_image
 from napari_slip.io.results import RESULTS, claim, prepare_folder, write_results
 from napari_slip.io.samples import SAMPLES, Sample, save_samples
 from napari_slip.io.stacks import PICTURES, OpenStack, open_stack, peek_steps
@@ -46,7 +46,6 @@ __all__ = [
     "current_versions",
     "draw_overlay",
     "export_session",
-    "file_hash",
     "finite",
     "import_session",
     "is_ome_zarr",

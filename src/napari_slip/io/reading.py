@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -130,12 +129,6 @@ def is_tiff(path: Path) -> bool:
             return file.read(4) in TIFF_MAGIC
     except OSError:
         return False
-
-
-def file_hash(path: Path) -> str:
-    """``sha256:...`` of a file's bytes."""
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_file(path: Path) -> None:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_slip.errors import ModelError
+from napari_slip.hashing import file_hash
 from napari_slip.models.cards import read_card, read_json
-from napari_slip.models.fetching import sha256_of
 from napari_slip.models.looking import Preprocessor, embed_in_pieces, stacked, unit
 from napari_slip.models.stopping import stoppable
 from napari_slip.models.weights import read_state
@@ -269,7 +269,7 @@ def load(folder: Path, name: str, device: torch.device) -> DualClip:
     card = read_card(
         folder,
         name=name,
-        hash=sha256_of(folder / WEIGHTS),
+        hash=file_hash(folder / WEIGHTS),
         image_size=side,
         logit_scale=network.logit_scale.item(),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import Cancelled, ModelError
+from napari_slip.hashing import file_hash
 from napari_slip.models.folders import models_folder, names_recorded, own_path, record, recorded
 from napari_slip.models.hub import (
     TOKENIZER_FILES,
@@ -124,7 +124,7 @@ def fetch(entry: Entry, progress: Progress | None = None) -> Path:
         )
     weights = weights_of(entry, place)
     if not entry.sha256:
-        seen = sha256_of(weights)
+        seen = file_hash(weights)
         check(entry, seen)  # it may have been here once, and be another by now
         record(entry.kind, entry.name, {"sha256": seen[7:], "size": weights.stat().st_size})
     return place
@@ -191,12 +191,6 @@ def remove(entry: Entry) -> int:
     return freed
 
 
-def sha256_of(path: Path) -> str:
-    """Return ``sha256:...`` of a file."""
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
 def _from_an_address(entry: Entry, progress: Progress | None) -> Path:
     from napari_slip.models.download import download, told
 
@@ -219,7 +213,7 @@ def _from_the_hub(entry: Entry, progress: Progress | None) -> Path:
     except Unfetched as error:
         raise _missing(entry, str(error)) from error
     weights = weights_of(entry, place)
-    if entry.sha256 and sha256_of(weights) != f"sha256:{entry.sha256}":
+    if entry.sha256 and file_hash(weights) != f"sha256:{entry.sha256}":
         weights.resolve().unlink()
         weights.unlink(missing_ok=True)
         raise _missing(entry, "it is another file: its hash is not the known one")

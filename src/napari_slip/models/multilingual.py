@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from napari_slip.errors import ModelError
+from napari_slip.hashing import file_hash
 from napari_slip.models import clip
 from napari_slip.models.building import build, read_tokenizer
 from napari_slip.models.cards import read_json
-from napari_slip.models.fetching import fetch, sha256_of
+from napari_slip.models.fetching import fetch
 from napari_slip.models.folders import models_folder
 from napari_slip.models.registry import known_models
 from napari_slip.models.weights import read_state
@@ -61,7 +62,7 @@ def load(folder: Path, name: str, device: torch.device) -> MultilingualClip:
     tokenizer = read_tokenizer(folder, LONGEST)
     pictures = clip.load(_images(folder, name), name, device)
     # both decide what a text and a picture are worth to each other
-    card = replace(pictures.card, hash=sha256_of(weights), name=name)
+    card = replace(pictures.card, hash=file_hash(weights), name=name)
     return MultilingualClip(pictures, network.to(device), tokenizer, matrix.float().to(device), card)
 
 

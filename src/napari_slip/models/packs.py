@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from napari_slip.atomic import replacing
 from napari_slip.errors import InputError, ModelError
-from napari_slip.models.fetching import check, find, known_hash, sha256_of, weights_of
+from napari_slip.hashing import file_hash
+from napari_slip.models.fetching import check, find, known_hash, weights_of
 from napari_slip.models.folders import models_folder, record
 from napari_slip.models.hub import is_hub_name
 from napari_slip.models.registry import add_entry, as_toml, known_models, read_entry, refuse_taken
@@ -73,7 +74,7 @@ def export_pack(entries: Sequence[Entry], path: Path, progress: Progress | None 
             )
         root = weights.parent
         inside += [(file, f"{entry.name}/{file.relative_to(root)}") for file in _files(entry, place, weights)]
-        told = replace(entry, sha256=known_hash(entry) or sha256_of(weights)[7:], file=weights.name)
+        told = replace(entry, sha256=known_hash(entry) or file_hash(weights)[7:], file=weights.name)
         cards.append((f"{entry.name}/{CARD}", as_toml(replace(told, size=weights.stat().st_size))))
     if not inside:
         raise InputError("Nothing was packed: these models are part of napari-slip and are there already.")
@@ -185,7 +186,7 @@ def _is_here(entry: Entry) -> bool:
         if known.shipped or known.file != entry.file:  # `find` would not look for it where packs are unpacked
             place = find(known)
             weights = weights_of(known, place) if place else None
-            if weights and weights.is_file() and sha256_of(weights) == f"sha256:{entry.sha256}":
+            if weights and weights.is_file() and file_hash(weights) == f"sha256:{entry.sha256}":
                 return True
             raise InputError(
                 f"{entry.name} means another model here ({known.source}) than in this pack: remove that name "
@@ -217,7 +218,7 @@ def _unpack(
 def _settle(entry: Entry, unpacked: Path) -> None:
     """Give an unpacked model its place, if its weights are those of its card."""
     weights = unpacked / entry.file
-    if not weights.is_file() or sha256_of(weights) != f"sha256:{entry.sha256}":
+    if not weights.is_file() or file_hash(weights) != f"sha256:{entry.sha256}":
         raise ModelError(
             f"The weights of {entry.name} in the pack are not those of its card: copy or export it again."
         )

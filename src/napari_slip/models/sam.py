@@ -12,9 +12,10 @@ from safetensors import safe_open
 from segment_anything import sam_model_registry
 
 from napari_slip.errors import ModelError
+from napari_slip.hashing import file_hash
 from napari_slip.models.building import find_weights
 from napari_slip.models.devices import resolve_device
-from napari_slip.models.fetching import check, place_of, sha256_of
+from napari_slip.models.fetching import check, place_of
 from napari_slip.models.layouts import as_segment_anything
 from napari_slip.models.registry import known_models
 from napari_slip.models.weights import read_state
@@ -102,7 +103,7 @@ def load_sam(
         )
     path = find_weights(place) if (place / "config.json").is_file() else place
     network = _build(read_state(path), path).to(target)
-    seen = sha256_of(path)
+    seen = file_hash(path)
     if entry is not None:
         check(entry, seen)
     return LoadedSam(network, name, seen, ProposalSettings())
@@ -160,4 +161,4 @@ def _load_mini(device: torch.device) -> LoadedSam:
         with safe_open(path, framework="pt") as file:
             network = build_mini_sam(json.loads(file.metadata()["config"]))
         network.load_state_dict(state)
-        return LoadedSam(network.to(device).requires_grad_(False).eval(), "mini", sha256_of(path), MINI)
+        return LoadedSam(network.to(device).requires_grad_(False).eval(), "mini", file_hash(path), MINI)

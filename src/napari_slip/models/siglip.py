@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_slip.errors import ModelError
+from napari_slip.hashing import file_hash
 from napari_slip.models.building import build
 from napari_slip.models.cards import normalisation, read_card, read_json
-from napari_slip.models.fetching import sha256_of
 from napari_slip.models.looking import Preprocessor, embed_in_pieces, pieces_of
 from napari_slip.models.stopping import stoppable
 from napari_slip.progress import Progress
@@ -40,7 +40,7 @@ def load(folder: Path, name: str, device: torch.device) -> SiglipEncoder:
     card = read_card(
         folder,
         name=name,
-        hash=sha256_of(weights),
+        hash=file_hash(weights),
         image_size=config.vision_config.image_size,
         logit_scale=float(network.logit_scale),
     )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torchvision.transforms.v2.functional import resize
 
+from napari_slip.hashing import file_hash
 from napari_slip.models.building import find_weights, from_pretrained
 from napari_slip.models.cards import normalisation
-from napari_slip.models.fetching import sha256_of
 from napari_slip.models.memory import fitting
 from napari_slip.models.sam import LoadedSam
 from napari_slip.models.stopping import stoppable
@@ -57,7 +57,7 @@ def load(folder: Path, name: str, device: torch.device) -> Sam2Segmenter:
     from transformers import Sam2Model
 
     network = Sam2Network(from_pretrained(Sam2Model, folder), *normalisation(folder, IMAGENET)).to(device)
-    return Sam2Segmenter(LoadedSam(network, name, sha256_of(find_weights(folder)), PROPOSALS))
+    return Sam2Segmenter(LoadedSam(network, name, file_hash(find_weights(folder)), PROPOSALS))
 
 
 @dataclass(frozen=True)

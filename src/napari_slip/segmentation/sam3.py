@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from napari_slip.hashing import file_hash
 from napari_slip.models.building import find_weights, from_pretrained, read_tokenizer
 from napari_slip.models.cards import normalisation, read_json
-from napari_slip.models.fetching import sha256_of
 from napari_slip.models.sam import LoadedSam
 from napari_slip.segmentation.candidates import Judge, suppress
 from napari_slip.segmentation.resampling import Resampler
@@ -47,7 +47,7 @@ def load(folder: Path, name: str, device: torch.device) -> Sam3Segmenter:
     tracker = from_pretrained(Sam3TrackerModel, folder, _tracker_config(folder))
     tokenizer = read_tokenizer(folder, LONGEST)
     network = Sam3Network(detector, tracker, tokenizer, *normalisation(folder, HALF)).to(device)
-    return Sam3Segmenter(LoadedSam(network, name, sha256_of(find_weights(folder)), PROPOSALS))
+    return Sam3Segmenter(LoadedSam(network, name, file_hash(find_weights(folder)), PROPOSALS))
 
 
 @dataclass(frozen=True)

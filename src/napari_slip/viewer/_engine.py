@@ -175,7 +175,7 @@ class Engine:
         if snapshot.labels is not None:
             found = adopt_labels(snapshot.labels[snapshot.window], sam_sees, progress)
             found = slip.embed(found, clip_sees, progress=progress)
-            found = found.replace(origin={"segments": "labels", "clip": dict(made_by).get("clip", "")})
+            found = found.replace(origin={"segments": "labels"} | found.origin)
         elif clip_sees is sam_sees:
             found = slip.segment(sam_sees, contrast=_AS_IT_IS, progress=progress)
         else:

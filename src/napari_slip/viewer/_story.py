@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slip.errors import InputError
-from napari_slip.io import ImageRecord, ModelRecord, Provenance, RunSettings, file_hash, pixel_hash
+from napari_slip.hashing import file_hash
+from napari_slip.io import ImageRecord, ModelRecord, Provenance, RunSettings, pixel_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
