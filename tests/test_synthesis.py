@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng
-from skimage.measure import label
+from skimage.measure import label, regionprops
 
 from napari_slip.errors import InputError
 from napari_slip.synthesis import (
@@ -18,6 +18,7 @@ from napari_slip.synthesis import (
     TEXTURES,
     Scene,
     Sprite,
+    _nuclei,
     background,
     captions,
     coin_scene,
@@ -225,6 +226,26 @@ def test_nuclei_stand_out_from_their_ground(modality: str) -> None:
     assert (inside > outside) == (modality == "fluorescence")
     assert {sprite.name for sprite in scene.sprites} == {"cell nucleus"}
     assert len(scene.sprites) == scene.labels.max()
+
+
+def test_some_tissue_is_stained_brown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = []
+    for marked in (0.0, 1.0):
+        monkeypatch.setattr(_nuclei, "MARKED", marked)
+        scenes = [draw_nuclei(default_rng(k), modality="tissue", n_objects=(60, 60)) for k in range(12)]
+        red, green, blue = np.stack([s.image for s in scenes]).reshape(-1, 3).astype(int).T
+        shares.append(((red > blue + 25) & (green > blue)).mean())
+    assert shares[1] > 0.02 > 0.002 > shares[0]
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+def test_nuclei_of_a_gland_lie_side_by_side(monkeypatch: pytest.MonkeyPatch, aligned: bool) -> None:
+    monkeypatch.setattr(_nuclei, "MARKED", 1.0)
+    monkeypatch.setattr(_nuclei, "ALIGNED", float(aligned))
+    for seed in range(4):
+        scene = draw_nuclei(default_rng(seed), modality="tissue", n_objects=(60, 60))
+        ways = np.array([nucleus.orientation for nucleus in regionprops(scene.labels)])
+        assert (abs(np.exp(2j * ways).mean()) > 0.6) == aligned
 
 
 def test_crowds_of_nuclei_touch() -> None:

@@ -20,6 +20,11 @@ Rng = np.random.Generator
 
 MODALITIES = ("fluorescence", "brightfield", "tissue")
 
+MARKED = 0.5
+"""Share of the tissues in which an antibody is stained brown; the others are stained with eosin."""
+ALIGNED = 0.6
+"""Share of these in which slim nuclei lie side by side, as in the walls of glands."""
+
 
 def draw_nuclei(
     rng: np.random.Generator,
@@ -55,20 +60,28 @@ def draw_nuclei(
         If there is no such modality.
     """
     if modality is None:
-        modality = str(rng.choice(MODALITIES, p=(0.6, 0.15, 0.25)))
+        modality = str(rng.choice(MODALITIES, p=(0.5, 0.15, 0.35)))
     if modality not in MODALITIES:
         raise ValueError(f"No modality named {modality!r}; there are {', '.join(MODALITIES)}.")
-    labels = _crowd(rng, shape, n_objects, radius)
+    marked = modality == "tissue" and rng.random() < MARKED
+    labels = _crowd(rng, shape, n_objects, radius, aligned=marked and rng.random() < ALIGNED)
     paint = {"fluorescence": _fluorescence, "brightfield": _brightfield, "tissue": _tissue}[modality]
+    if marked:
+        paint = _marked_tissue
     picture = np.clip(paint(rng, labels) * 255, 0, 255).astype(np.uint8)
     image = degrade(picture, rng, strength=0.6)
     return Scene(image, labels, _cut_out(image, labels))
 
 
 def _crowd(
-    rng: Rng, shape: tuple[int, int], n_objects: tuple[int, int] | None, radius: tuple[float, float] | None
+    rng: Rng,
+    shape: tuple[int, int],
+    n_objects: tuple[int, int] | None,
+    radius: tuple[float, float] | None,
+    *,
+    aligned: bool,
 ) -> NDArray[np.int32]:
-    """Labels of nuclei of one size class, some in touching clusters."""
+    """Labels of nuclei of one size class, some in touching clusters or, if aligned, in rows side by side."""
     area = shape[0] * shape[1]
     if n_objects is None:
         n = 0 if rng.random() < 0.04 else round(np.exp(rng.uniform(np.log(2), np.log(200))))
@@ -79,6 +92,9 @@ def _crowd(
     typical = float(np.clip(room, low, high))
     spread, clustered = rng.uniform(0.05, 0.3), rng.uniform(0, 0.8)
     slim, roughness = rng.uniform(0.55, 1.0), rng.uniform(0.015, 0.06)
+    way: float | None = None
+    if aligned:
+        slim, clustered, way = slim * 0.7, 0.9, rng.uniform(0, 2 * np.pi)
     labels = np.zeros(shape, dtype=np.int32)
     centres: list[tuple[float, float, float]] = []
     for _ in range(n):
@@ -86,7 +102,7 @@ def _crowd(
         outline = (
             blob(rng, roughness, 4, 40) * r * np.array([1.0, np.clip(slim + rng.normal(0, 0.12), 0.4, 1.0)])
         )
-        angle = rng.uniform(0, 2 * np.pi)
+        angle = rng.uniform(0, 2 * np.pi) if way is None else way + rng.normal(0, 0.25)
         cos, sin = np.cos(angle), np.sin(angle)
         outline = outline @ np.array([[cos, sin], [-sin, cos]])
         for _ in range(6):
@@ -94,6 +110,8 @@ def _crowd(
             if centres and rng.random() < clustered:  # beside an earlier one, touching it
                 cx, cy, cr = centres[int(rng.integers(len(centres)))]
                 turn, distance = rng.uniform(0, 2 * np.pi), (cr + r) * rng.uniform(0.75, 1.0)
+                if way is not None:  # side by side, with some room between
+                    turn, distance = way + np.pi / 2 + rng.normal(0, 0.6), distance * rng.uniform(0.6, 1.4)
                 x, y = cx + distance * np.cos(turn), cy + distance * np.sin(turn)
             window, inside = rasterised(outline + np.array([x, y]), shape)
             total = int(inside.sum())
@@ -157,6 +175,41 @@ def _brightfield(rng: Rng, labels: NDArray[np.int32]) -> NDArray[np.float32]:
     if rng.random() < 0.5:
         tint = np.clip(np.array([0.95, 0.85, 0.95]) + rng.normal(0, 0.06, 3), 0.5, 1).astype(np.float32)
     return np.asarray(np.clip(light - body, 0, 1)[..., None] * tint, dtype=np.float32)
+
+
+def _marked_tissue(rng: Rng, labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Nuclei in pale blue, and in brown what an antibody has bound to: bodies of cells, or some nuclei."""
+    shape = (labels.shape[0], labels.shape[1])
+    white, blue, brown = (
+        np.array(colour, dtype=np.float32) + rng.normal(0, 0.05, 3).astype(np.float32)
+        for colour in ((0.93, 0.92, 0.93), (0.45, 0.5, 0.66), (0.45, 0.28, 0.15))
+    )
+    stroma = fractal(rng, shape, cell=rng.uniform(10, 60), octaves=5, gain=0.7)
+    share = np.clip(rng.uniform(0.0, 0.4) + 0.3 * stroma, 0, 0.8)[..., None]
+    picture = white + (blue - white) * share
+    chromatin = 1 + fractal(rng, shape, cell=rng.uniform(3, 10), octaves=3, gain=0.8) * rng.uniform(0.05, 0.3)
+    depth = np.clip(_per_nucleus(rng, labels, 0.25) * chromatin * rng.uniform(0.5, 1.0), 0, 1.1)
+    bound = np.zeros(int(labels.max()) + 1, dtype=bool)
+    if rng.random() < 0.65:
+        picture += (brown - picture) * _bodies(rng, labels)[..., None]
+    else:
+        bound[1:] = rng.random(len(bound) - 1) < rng.uniform(0, 1)
+    sharpness = rng.uniform(0.5, 1.3)
+    for stain, chosen in ((blue, ~bound[labels]), (brown, bound[labels])):
+        ink = ndimage.gaussian_filter(np.where(chosen, depth, np.float32(0)), sharpness)[..., None]
+        picture += (stain - picture) * np.clip(ink, 0, 1)
+    return np.asarray(np.clip(picture, 0, 1), dtype=np.float32)
+
+
+def _bodies(rng: Rng, labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """How much stain the bodies of the cells took up around their nuclei, 0..1: in places, and grainy."""
+    shape = (labels.shape[0], labels.shape[1])
+    regions = np.clip(rng.uniform(0.3, 1.2) + 1.5 * fractal(rng, shape, cell=rng.uniform(40, 200)), 0, 1)
+    grain = 1 + rng.uniform(0.1, 0.5) * fractal(rng, shape, cell=rng.uniform(3, 12), octaves=4, gain=0.8)
+    away = ndimage.distance_transform_edt(labels == 0)
+    body = np.clip(np.exp(-((away / rng.uniform(4, 16)) ** 2)) * regions * grain, 0, 1)
+    free = 1 - rng.uniform(0.4, 1) * _soft(labels, 0.8)
+    return np.asarray(rng.uniform(0.5, 1.0) * body * free, dtype=np.float32)
 
 
 def _tissue(rng: Rng, labels: NDArray[np.int32]) -> NDArray[np.float32]:

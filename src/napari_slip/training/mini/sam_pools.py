@@ -44,7 +44,7 @@ SHARES = {
     "emoji in scenery": 0.11,
     "crowded": 0.09,
     "coins": 0.03,
-    "nuclei": 0.04,
+    "nuclei": 0.08,
 }
 """Share of all views that is cut from each pool; the rest is microscopy."""
 SIZES = {
