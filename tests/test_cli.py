@@ -244,6 +244,15 @@ def test_wrong_usage_is_said_in_a_sentence_before_any_work(call, picture, tmp_pa
     assert not list((tmp_path / "out").glob("*"))
 
 
+def test_no_results_lie_anywhere_where_every_image_failed(call, picture, tmp_path):
+    (tmp_path / "no.png").write_text("no picture")
+    alone = call("segment", tmp_path / "no.png", "-p", "coin", "--out", tmp_path / "1")
+    assert (alone.exit_code, alone.stdout) == (1, "")
+    beside = call("segment", tmp_path / "no.png", picture, "-p", "coin", "--out", tmp_path / "2")
+    assert beside.exit_code == 1
+    assert f"The results lie in {tmp_path / '2'}" in beside.stdout
+
+
 def test_missing_options_are_usage_errors(call, picture, tmp_path):
     for words in (
         [picture, "-p", "coin"],

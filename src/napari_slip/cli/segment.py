@@ -115,5 +115,8 @@ def segment(
         run.print_json()
     else:
         run.print_summary()
-        typer.echo(f"The results lie in {Path(out)}; the overlays are pictures, the .tif files hold the ids.")
+        if len(run.failures) < len(run.outcomes):
+            typer.echo(
+                f"The results lie in {Path(out)}; the overlays are pictures, the .tif files hold the ids."
+            )
     raise typer.Exit(run.exit_code)
