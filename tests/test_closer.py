@@ -17,6 +17,7 @@ from napari_slip.evaluation.metrics import iou_of_masks
 from napari_slip.models.sam import load_sam
 from napari_slip.progress import Progress
 from napari_slip.segmentation import SamSegmenter, closer, looks
+from napari_slip.segmentation.merging import merge
 from napari_slip.segmentation.tiling import cover
 from napari_slip.synthesis import draw_scene
 
@@ -56,6 +57,31 @@ def test_small_objects_are_drawn_more_finely(mini, stars, monkeypatch):
     assert np.mean(after >= 0.5) >= np.mean(before >= 0.5)
 
 
+def finding_nothing_new(monkeypatch):
+    """Let the closer look draw again what is known, and find nothing besides."""
+    monkeypatch.setattr(closer, "merge", lambda besides, *rest: merge([], *rest))
+
+
+def test_small_objects_that_were_missed_are_found(mini, monkeypatch):
+    scenes = [
+        draw_scene(np.random.default_rng([41, k]), (512, 512), (25, 40), size=(0.04, 0.1)) for k in range(3)
+    ]
+
+    def recall():
+        best = [iou_of_masks(s.labels, proposed(mini, s.image).masks).max(axis=1) for s in scenes]
+        return np.mean(np.concatenate(best) >= 0.5)
+
+    after = recall()
+    finding_nothing_new(monkeypatch)
+    assert after > recall() + 0.02
+
+
+def test_nothing_is_found_twice(mini, stars):
+    rgb, labels = stars
+    matching = iou_of_masks(labels, proposed(mini, rgb).masks) >= 0.6
+    assert matching.sum(axis=1).max() <= 1
+
+
 @pytest.mark.parametrize("prompt", ["point", "box"])
 def test_what_is_pointed_at_is_drawn_more_finely(mini, monkeypatch, prompt):
     scenes = [draw_scene(np.random.default_rng([77, k]), (512, 512), (3, 12)) for k in range(14)]
@@ -90,6 +116,7 @@ def test_where_the_second_look_sees_something_else_the_first_mask_stays(mini, st
             return [None] * len(boxes)
         return ask(network, tile, np.roll(boxes, 1, axis=0), settings)  # the next one's box
 
+    finding_nothing_new(monkeypatch)
     monkeypatch.setattr(closer, "_ask", elsewhere)
     second = proposed(mini, rgb)
     monkeypatch.setattr(closer, "SMALL", 0.0)

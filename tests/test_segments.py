@@ -46,6 +46,17 @@ def test_what_is_packed_is_there(crops):
         np.testing.assert_array_equal(packed.crop(row), whole[y0:y1, x0:x1])
 
 
+@given(st.lists(masks, max_size=4), st.lists(masks, max_size=4))
+def test_masks_beside_others_are_as_if_packed_together(some, others):
+    def pack(crops):
+        return PackedMasks.pack(crops, [crop.shape for crop in crops])
+
+    both, together = pack(some).beside(pack(others)), pack([*some, *others])
+    np.testing.assert_array_equal(both.boxes, together.boxes)
+    for row in range(len(both)):
+        np.testing.assert_array_equal(both.crop(row), together.crop(row))
+
+
 @given(masks)
 def test_the_extent_is_the_smallest_box(mask):
     x0, y0, x1, y1 = mask_extent(mask)

@@ -70,6 +70,13 @@ class PackedMasks:
         bits = np.concatenate(chunks) if chunks else np.zeros(0, np.uint8)
         return PackedMasks(self.boxes[rows], bits, starts.astype(np.int64))
 
+    def beside(self, others: PackedMasks) -> PackedMasks:
+        """Return these masks and then others."""
+        starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])
+        return PackedMasks(
+            np.concatenate([self.boxes, others.boxes]), np.concatenate([self.bits, others.bits]), starts
+        )
+
 
 @dataclass(frozen=True)
 class Segments:

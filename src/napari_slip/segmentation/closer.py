@@ -2,12 +2,14 @@
 
 Output-changing: a mask that was found at a centre becomes the one that the model draws in its box, asked on a
 window that shows it larger. To ask again in the box of a first answer is how cascades of detectors refine
-theirs (Cai and Vasconcelos, arXiv 1712.00726).
+theirs (Cai and Vasconcelos, arXiv 1712.00726). The same windows show small objects that were missed.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +17,9 @@ import torch
 
 from napari_slip.filtering.overlaps import areas
 from napari_slip.segmentation.encoding import Encoder
-from napari_slip.segmentation.merging import Merged, is_cut
+from napari_slip.segmentation.merging import Merged, is_cut, merge
+from napari_slip.segmentation.planes import TRUST
+from napari_slip.segmentation.proposing import TileProposal
 from napari_slip.segmentation.quick import judge_of
 from napari_slip.segmentation.tiling import OVERLAP, cover
 from napari_slip.segmentation.windows import Questions, Windows
@@ -39,6 +43,10 @@ SMALL = 50.0
 CLOSER = 2 - OVERLAP
 """How many times closer: two windows, with their overlap, are as long as one of those before."""
 
+ENLARGED = 2.0
+"""Model pixels per pixel of the plane up to which objects are searched for: a picture that is larger than
+that shows nothing more, and parts of things look like things."""
+
 SAME = 0.5
 """IoU of two masks from which on they are of the same object."""
 
@@ -46,7 +54,7 @@ SAME = 0.5
 def look_closer(
     network: MiniSam, plane: EncodedPlane, found: Merged, settings: ProposalSettings, progress: Progress
 ) -> Merged:
-    """Draw the masks of small objects again, from closer by.
+    """Draw the masks of small objects again, from closer by, and find those that were missed.
 
     Parameters
     ----------
@@ -64,7 +72,8 @@ def look_closer(
     Returns
     -------
     Merged
-        The same N objects; where the second mask is poor, or of something else, the first one is kept.
+        The same N objects first; where the second mask is poor, or of something else, the first one is kept.
+        Then what was found besides, of which some are the same objects again (see `Merged.distinct`).
     """
     finest = max(plane.tiles, key=lambda tile: tile.scale)
     x0, y0, x1, y1 = finest.box
@@ -75,17 +84,17 @@ def look_closer(
         return found
     encoder = Encoder(network, progress, exact=plane.exact)
     better: dict[int, Candidate] = {}
+    missed: list[Merged] = []
     for i, (window, chosen) in enumerate(windows.items()):
         progress("closer", i, len(windows))
         tile, rows = encoder(plane.rgb, window), small[chosen]
-        answers = _ask(network, tile, found.masks.boxes[rows], settings)
-        better |= {
-            row: answer
-            for row, answer in zip(rows.tolist(), answers, strict=True)
-            if answer and not is_cut(answer, plane.shape)
-        }
+        drawn = _draw(network, plane, tile, found.masks.boxes[rows], settings)
+        better |= {int(rows[n]): answer for n, answer in drawn.items()}
+        if max(tile.scale) <= ENLARGED:
+            missed.append(_find(network, plane, tile, settings, progress))
     progress("closer", len(windows), len(windows))
-    return _replaced(found, better, network.mask_threshold, settings.min_area)
+    redrawn = _replaced(found, better, network.mask_threshold, settings.min_area)
+    return functools.reduce(Merged.beside, missed, redrawn)
 
 
 def _shared_out(
@@ -103,10 +112,29 @@ def _shared_out(
     return {windows[i]: np.flatnonzero(where == i) for i in np.unique(where[where >= 0]).tolist()}
 
 
+def _find(
+    network: MiniSam, plane: EncodedPlane, tile: Tile, settings: ProposalSettings, progress: Progress
+) -> Merged:
+    """Find small objects in a window, and draw each in its box."""
+    look = TileProposal(network, replace(tile, trust=TRUST), settings, plane.scales)
+    found = merge([look.run(lambda _: progress.check())], plane, settings, network.mask_threshold)
+    found = found.take(np.flatnonzero(np.sqrt(areas(found.masks)) * max(tile.scale) < SMALL * CLOSER))
+    drawn = _draw(network, plane, tile, found.masks.boxes, settings) if len(found.masks) else {}
+    return _replaced(found, drawn, network.mask_threshold, settings.min_area)
+
+
+def _draw(
+    network: MiniSam, plane: EncodedPlane, tile: Tile, boxes: NDArray[np.int32], settings: ProposalSettings
+) -> dict[int, Candidate]:
+    """Make the masks in (P, 4) boxes, XYXY on the plane; those that are whole and pass, by number of box."""
+    answers = enumerate(_ask(network, tile, boxes, settings))
+    return {n: answer for n, answer in answers if answer and not is_cut(answer, plane.shape)}
+
+
 def _ask(
     network: MiniSam, tile: Tile, boxes: NDArray[np.int32], settings: ProposalSettings
 ) -> list[Candidate | None]:
-    """Make the mask in each of (P, 4) boxes, XYXY on the plane."""
+    """Ask for the mask in each of (P, 4) boxes, XYXY on the plane."""
     asked = torch.from_numpy(tile.to_model(boxes.reshape(-1, 2, 2))).flatten(1).to(tile.embedding.device)
     windows = Windows(network, tile, judge_of(network, tile, settings))
     return windows.ask(Questions.within(network, asked))

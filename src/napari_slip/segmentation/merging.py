@@ -51,8 +51,21 @@ class Merged:
         rows = np.sort(pairs.without_rivals(best_first, pairs.iou > DOUBLE))
         if len(rows) == len(self.masks):
             return self  # whose overlaps are known by now to whoever asks next
+        return self.take(rows)
+
+    def take(self, rows: NDArray[np.intp]) -> Merged:
+        """Return the masks of some rows, in that order."""
         scores = self.predicted_iou[rows], self.stability_score[rows], self.rank[rows]
         return Merged(self.masks.take(rows), *scores)
+
+    def beside(self, others: Merged) -> Merged:
+        """Return these masks and then others of the same plane."""
+        return Merged(
+            self.masks.beside(others.masks),
+            np.concatenate([self.predicted_iou, others.predicted_iou]),
+            np.concatenate([self.stability_score, others.stability_score]),
+            np.concatenate([self.rank, others.rank]),
+        )
 
 
 def merge(
