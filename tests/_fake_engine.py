@@ -64,7 +64,7 @@ class Blobs:
         return Segments(
             shape=rgb.shape[:2],
             masks=masks,
-            predicted_iou=np.linspace(0.95, 0.8, n, dtype=np.float32),
+            predicted_iou=np.linspace(0.95, 0.86, n, dtype=np.float32),
             stability_score=np.linspace(0.8, 0.95, n, dtype=np.float32),
             mean_intensity=np.asarray(
                 [rgb[box][crop].mean() / 255 for box, crop in zip(boxes, crops, strict=True)], np.float32
