@@ -64,7 +64,7 @@ def finding_nothing_new(monkeypatch):
 
 def test_small_objects_that_were_missed_are_found(mini, monkeypatch):
     scenes = [
-        draw_scene(np.random.default_rng([41, k]), (512, 512), (25, 40), size=(0.04, 0.1)) for k in range(3)
+        draw_scene(np.random.default_rng([41, k]), (512, 512), (25, 40), size=(0.05, 0.16)) for k in range(3)
     ]
 
     def recall():
