@@ -47,11 +47,11 @@ def test_what_is_packed_is_there(crops):
 
 
 @given(st.lists(masks, max_size=4), st.lists(masks, max_size=4))
-def test_masks_beside_others_are_as_if_packed_together(some, others):
+def test_joined_masks_are_as_if_packed_together(some, others):
     def pack(crops):
         return PackedMasks.pack(crops, [crop.shape for crop in crops])
 
-    both, together = pack(some).beside(pack(others)), pack([*some, *others])
+    both, together = PackedMasks.join([pack(some), pack(others)]), pack([*some, *others])
     np.testing.assert_array_equal(both.boxes, together.boxes)
     for row in range(len(both)):
         np.testing.assert_array_equal(both.crop(row), together.crop(row))

@@ -70,11 +70,15 @@ class PackedMasks:
         bits = np.concatenate(chunks) if chunks else np.zeros(0, np.uint8)
         return PackedMasks(self.boxes[rows], bits, starts.astype(np.int64))
 
-    def beside(self, others: PackedMasks) -> PackedMasks:
-        """Return these masks and then others."""
-        starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])
-        return PackedMasks(
-            np.concatenate([self.boxes, others.boxes]), np.concatenate([self.bits, others.bits]), starts
+    @classmethod
+    def join(cls, parts: Sequence[PackedMasks]) -> PackedMasks:
+        """Put the masks of one or more parts one after the other."""
+        before = np.cumsum([0, *(part.starts[-1] for part in parts)])
+        starts = [part.starts[:-1] + n for part, n in zip(parts, before, strict=False)]
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.bits for part in parts]),
+            np.concatenate([*starts, before[-1:]]),
         )
 
 

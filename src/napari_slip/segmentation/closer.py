@@ -7,7 +7,6 @@ theirs (Cai and Vasconcelos, arXiv 1712.00726). The same windows show small obje
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -94,7 +93,7 @@ def look_closer(
             missed.append(_find(network, plane, tile, settings, progress))
     progress("closer", len(windows), len(windows))
     redrawn = _replaced(found, better, network.mask_threshold, settings.min_area)
-    return functools.reduce(Merged.beside, missed, redrawn)
+    return Merged.join([redrawn, *missed])
 
 
 def _shared_out(

@@ -58,13 +58,14 @@ class Merged:
         scores = self.predicted_iou[rows], self.stability_score[rows], self.rank[rows]
         return Merged(self.masks.take(rows), *scores)
 
-    def beside(self, others: Merged) -> Merged:
-        """Return these masks and then others of the same plane."""
-        return Merged(
-            self.masks.beside(others.masks),
-            np.concatenate([self.predicted_iou, others.predicted_iou]),
-            np.concatenate([self.stability_score, others.stability_score]),
-            np.concatenate([self.rank, others.rank]),
+    @classmethod
+    def join(cls, parts: Sequence[Merged]) -> Merged:
+        """Put the masks of one or more parts, all of one plane, one after the other."""
+        return cls(
+            PackedMasks.join([part.masks for part in parts]),
+            np.concatenate([part.predicted_iou for part in parts]),
+            np.concatenate([part.stability_score for part in parts]),
+            np.concatenate([part.rank for part in parts]),
         )
 
 
