@@ -17,12 +17,17 @@ def main() -> None:
     parser.add_argument(
         "--from", dest="weights", type=Path, help="weights to start from, such as the shipped ones"
     )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the new weights in a mean with those of --from, 0 to 1"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves the choice to it")
     asked = parser.parse_args()
 
     import torch
+    from transformers import CLIPModel
 
+    from napari_slip.training.mini.averaging import lead
     from napari_slip.training.mini.clip_card import finish
     from napari_slip.training.mini.clip_feed import Plan
     from napari_slip.training.mini.clip_loop import start, train
@@ -40,6 +45,9 @@ def main() -> None:
     )
     train(state, painter, plan, asked.out, report=lambda line: print(line, flush=True))
     print(f"trained for {state.seconds / 60:.0f} min in all; measuring takes about 3 min", flush=True)
+    if asked.weights and asked.share < 1:
+        before = CLIPModel.from_pretrained(asked.weights, dtype=torch.float32)
+        lead(state.model, before, 1 - asked.share)
     finish(state, painter, asked.data, asked.out / "clip")
 
 

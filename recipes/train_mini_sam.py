@@ -4,7 +4,8 @@
 
 `DIR/bbbc038` and `DIR/emoji` are the data; the pools of scenes are drawn into `OUT` once, some of them on
 crops of the JPEG files in `DIR/photographs`, if there are any, instead of drawn scenery.
-With `--from`, the mean of the weights before and after goes to `OUT/mean.safetensors`.
+With `--from`, the mean of the weights before and after goes to `OUT/mean.safetensors`; `--share` says what
+those after it count for.
 A file `OUT/stop` ends the stretch after the next step, with everything saved.
 """
 
@@ -54,6 +55,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--from", dest="start", type=Path, help="weights to start from instead of random ones"
     )
+    parser.add_argument("--share", type=float, default=0.75, help="of the new weights in the mean, 0 to 1")
     parser.add_argument("--rate", type=float, default=1.6e-3, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=0, help="another one for each stretch with --from")
     parser.add_argument("--every", type=float, default=10.0, help="minutes between snapshots and checks")
@@ -94,7 +96,8 @@ def run(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         trainer.save(state)
         export(trainer.average, trainer.config, arguments.out / "sam.safetensors")
         if arguments.start:
-            export_mean(trainer.average, trainer.config, arguments.start, arguments.out / "mean.safetensors")
+            mean = arguments.out / "mean.safetensors"
+            export_mean(trainer.average, trainer.config, arguments.start, mean, arguments.share)
         for name, pictures in held_out(arguments.data, arguments.out).items():
             figures = check(trainer.average, pictures)
             print(f"{name:20}", "  ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)

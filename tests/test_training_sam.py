@@ -335,7 +335,8 @@ def test_training_does_not_go_on_from_weights_of_another_width(tmp_path: Path, c
         take_up(build_mini_sam(SMALL), tmp_path / "sam.safetensors")
 
 
-def test_the_mean_lies_between_start_and_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.25, 0.75])
+def test_the_mean_lies_between_start_and_end(tmp_path: Path, share: float) -> None:
     start, end, between = (tmp_path / f"{name}.safetensors" for name in ("start", "end", "mean"))
     torch.manual_seed(1)
     model = build_mini_sam(SMALL)
@@ -345,9 +346,10 @@ def test_the_mean_lies_between_start_and_end(tmp_path: Path) -> None:
             if value.is_floating_point():
                 value += torch.rand_like(value)
     export(model, SMALL, end)
-    export_mean(model, SMALL, start, between)
+    export_mean(model, SMALL, start, between, share)
     first, last, mean = (restore(path).state_dict() for path in (start, end, between))
     for name, value in mean.items():
         if value.is_floating_point():
-            torch.testing.assert_close(value, 0.25 * first[name] + 0.75 * last[name], rtol=1e-2, atol=1e-2)
+            between_them = (1 - share) * first[name] + share * last[name]
+            torch.testing.assert_close(value, between_them, rtol=1e-2, atol=1e-2)
             assert not torch.equal(value, first[name])

@@ -12,15 +12,13 @@ from safetensors.torch import save_file
 from napari_slip.atomic import replacing
 from napari_slip.errors import InputError
 from napari_slip.models.mini.sam import build_mini_sam
+from napari_slip.training.mini.averaging import lead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from napari_slip.models.mini.sam import MiniSam
-
-NEW = 0.75
-"""What the weights after a stretch count for in the mean with those before it."""
 
 
 def export(model: MiniSam, config: Mapping[str, Any], path: Path) -> None:
@@ -41,11 +39,8 @@ def export(model: MiniSam, config: Mapping[str, Any], path: Path) -> None:
         save_file(half, unfinished, {"config": json.dumps(dict(config)), "format": "pt"})
 
 
-def export_mean(model: MiniSam, config: Mapping[str, Any], start: Path, path: Path) -> None:
-    """Write a mean of a model and the weights that its training went on from, `NEW` to the rest.
-
-    What lies between two ends of a training is often better than both (Wortsman et al., arXiv 2203.05482); it
-    was so for mini when a further stretch alone no longer brought it on.
+def export_mean(model: MiniSam, config: Mapping[str, Any], start: Path, path: Path, share: float) -> None:
+    """Write a mean of a model and the weights that its training went on from.
 
     Parameters
     ----------
@@ -57,13 +52,12 @@ def export_mean(model: MiniSam, config: Mapping[str, Any], start: Path, path: Pa
         What `export` wrote, perhaps with fewer blocks.
     path : path
         A ``.safetensors`` file.
+    share : float
+        What the model counts for, 0..1; the weights before count for the rest.
     """
     mean = build_mini_sam(config)
     take_up(mean, start)
-    with torch.no_grad():
-        for ours, theirs in zip(mean.state_dict().values(), model.state_dict().values(), strict=True):
-            if ours.is_floating_point():
-                ours.lerp_(theirs, NEW)
+    lead(mean, model, share)
     export(mean, config, path)
 
 
