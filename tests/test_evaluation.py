@@ -192,14 +192,15 @@ def test_scenes_are_the_same_every_time_and_hold_several_objects():
 
 
 def test_whoever_knows_everything_gets_full_marks_in_scenes():
-    recall, names, ranks = scene_rows(oracle_of_scenes(4), None, n=4)
+    recall, thin, faint, plain, names, ranks = scene_rows(oracle_of_scenes(4), None, n=4)
     assert (recall.value, names.value, ranks.value) == (1, 1, 1)
     assert recall.n >= names.n > 8
     assert recall.interval[0] < 1
+    assert 0 < plain.n < recall.n <= thin.n + faint.n + plain.n
 
 
 def test_whoever_sees_nothing_gets_none():
-    recall, names, ranks = scene_rows(oracle_of_scenes(3, blind=True), None, n=3)
+    recall, *_, names, ranks = scene_rows(oracle_of_scenes(3, blind=True), None, n=3)
     assert (recall.value, names.value, ranks.value) == (0, 0, 0.5)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slip.evaluation.difficulty import is_faint, is_thin
 from napari_slip.evaluation.metrics import auroc, iou_of_masks
 from napari_slip.evaluation.report import Row, share
 from napari_slip.progress import Progress
@@ -69,6 +71,8 @@ def all_names(data: Path | None) -> tuple[str, ...]:
 def scene_rows(slip: Slip, data: Path | None, progress: Progress | None = None, n: int = 60) -> list[Row]:
     """Measure the recall of automatic segments, the retrieval of names, and whether absent names stay low.
 
+    Recall is told of thin and of faint objects (see `difficulty`) besides, and of those that are neither.
+
     A name is looked for wherever an object of that name is; an equal number of names is asked for that are
     not in the scene and share no word with one that is.
 
@@ -90,6 +94,8 @@ def scene_rows(slip: Slip, data: Path | None, progress: Progress | None = None, 
     progress = progress or Progress()
     names = all_names(data)
     recalled: list[bool] = []
+    thin: list[bool] = []
+    faint: list[bool] = []
     right: list[bool] = []
     scores: dict[bool, list[float]] = {True: [], False: []}
     for k, scene in enumerate(validation_scenes(data, n)):
@@ -98,6 +104,9 @@ def scene_rows(slip: Slip, data: Path | None, progress: Progress | None = None, 
         iou = iou_of_masks(scene.labels, segments.masks)
         seen = np.bincount(scene.labels.ravel(), minlength=len(iou) + 1)[1:] >= SMALLEST
         recalled += (iou.max(axis=1, initial=0) >= 0.75)[seen].tolist()
+        objects = [scene.labels == row + 1 for row in np.flatnonzero(seen)]
+        thin += [is_thin(mask) for mask in objects]
+        faint += [is_faint(scene.image, mask) for mask in objects]
         present = sorted({s.name for s, visible in zip(scene.sprites, seen, strict=False) if visible})
         absent = absent_names(present, names, np.random.default_rng([SEED, k, 1]))
         if not present:
@@ -107,8 +116,12 @@ def scene_rows(slip: Slip, data: Path | None, progress: Progress | None = None, 
         for column, score in enumerate(_best_scores(match.calibrated, match.selection)):
             scores[column < len(present)].append(score)
     progress("scenes", n, n)
+    plain = [not (slim or pale) for slim, pale in zip(thin, faint, strict=True)]
     return [
         share("object scenes: recall at IoU 0.75", recalled, 0.90),
+        share("object scenes, thin objects: recall at IoU 0.75", compress(recalled, thin)),
+        share("object scenes, faint objects: recall at IoU 0.75", compress(recalled, faint)),
+        share("object scenes, neither thin nor faint: recall at IoU 0.75", compress(recalled, plain)),
         share("object scenes: the best match of a name is that object", right, 0.95),
         Row(
             name="object scenes: AUROC of present against absent names",
