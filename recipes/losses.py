@@ -1,6 +1,6 @@
 """Draw the first objects of drawn scenes that mini does not find: ``python recipes/losses.py OUT.png``.
 
-Yellow is the true outline, magenta that of the segment that covers most of it.
+Yellow is the true outline, magenta that of the segment with the highest IoU.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from scipy import ndimage
 
 import napari_slip
@@ -55,11 +55,10 @@ def losses(slip: Slip) -> Iterator[tuple[Image.Image, str]]:
         iou = iou_of_masks(scene.labels, segments.masks)
         for row, sprite in enumerate(scene.sprites):
             truth = scene.labels == row + 1
-            if np.count_nonzero(truth) < SMALLEST or iou[row].max() >= LOST:
+            if np.count_nonzero(truth) < SMALLEST or (reached := iou[row].max(initial=0)) >= LOST:
                 continue
-            best = int(iou[row].argmax())
-            found = segments.labels(np.arange(len(segments)) == best) > 0
-            yield close_up(scene.image, truth, found), f"{sprite.name}, IoU {iou[row, best]:.2f}"
+            found = segments.mask(int(iou[row].argmax()) + 1) if reached else np.zeros_like(truth)
+            yield close_up(scene.image, truth, found), f"{sprite.name}, IoU {reached:.2f}"
 
 
 def close_up(image: NDArray[np.uint8], truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> Image.Image:
@@ -68,17 +67,14 @@ def close_up(image: NDArray[np.uint8], truth: NDArray[np.bool_], found: NDArray[
     reach = int(max(side.stop - side.start for side in place) * 0.75) + 8
     middle = [(side.start + side.stop) // 2 for side in place]
     rows, columns = (slice(max(m - reach, 0), m + reach) for m in middle)
-    size = (SIDE, SIDE)
-    shown = Image.fromarray(image[rows, columns])
-    picture = Image.new("RGB", size, "white")
-    scale = SIDE / max(shown.size)
-    wanted = (round(shown.width * scale), round(shown.height * scale))
-    picture.paste(shown.resize(wanted, Image.Resampling.LANCZOS))
+    picture = Image.new("RGB", (SIDE, SIDE), "white")
+    shown = ImageOps.contain(Image.fromarray(image[rows, columns]), picture.size, Image.Resampling.LANCZOS)
+    picture.paste(shown)
     pixels = np.array(picture)
     for mask, colour in ((found, MAGENTA), (truth, YELLOW)):
-        large = np.array(Image.fromarray(mask[rows, columns]).resize(wanted))
-        edge = large & ~ndimage.binary_erosion(large, iterations=1)
-        pixels[: wanted[1], : wanted[0]][edge] = colour
+        large = np.array(Image.fromarray(mask[rows, columns]).resize(shown.size))
+        edge = large & ~ndimage.binary_erosion(large)
+        pixels[: shown.height, : shown.width][edge] = colour
     return Image.fromarray(pixels)
 
 
