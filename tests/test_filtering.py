@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from test_segments import segments_of
 
 from napari_slip.filtering import background, containment, parents, select, separate
+from napari_slip.filtering.containment import crowds
 from napari_slip.filtering.overlaps import areas, overlaps
 from napari_slip.segments import Segments
 from napari_slip.settings import FilterSettings
@@ -83,6 +84,17 @@ def test_containment_asks_only_what_is_kept():
     assert containment(segments.masks).tolist() == [True, False, True]
     without_large = containment(segments.masks, selection=np.array([True, True, False]))
     assert without_large.tolist() == [False, True, False]
+
+
+def test_a_crowd_is_five_side_by_side_and_not_one_in_another():
+    across = [box(0, 2 * i, 4, 2 * i + 2) for i in range(5)]
+    nested = [box(10, 0, 20 - i, 10 - i) for i in range(6)]
+    segments = segments_of(box(0, 0, 5, 20), *across, *nested)
+    everyone = np.ones(len(segments), bool)
+    assert crowds(segments.masks, everyone).tolist() == [True] + [False] * 11
+    everyone[3] = False
+    assert not crowds(segments.masks, everyone).any()
+    assert crowds(Segments.empty((4, 4)).masks, np.zeros(0, bool)).shape == (0,)
 
 
 @given(st.lists(boxes, min_size=1, max_size=7), st.floats(0, 1))

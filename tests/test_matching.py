@@ -147,6 +147,20 @@ def test_a_class_scores_with_its_best_phrase():
     assert match.accepted("above:0.5").tolist() == [[True, False], [False, True], [True, False]]
 
 
+@pytest.mark.parametrize("cells", [4, 5, 9])
+def test_what_holds_many_matches_does_not_hide_them(cells):
+    masks = [np.zeros((30, 30), bool) for _ in range(cells + 1)]
+    for i, mask in enumerate(masks[:cells]):
+        mask[10 * (i // 3) :, 10 * (i % 3) :][:8, :8] = True
+    masks[cells][:] = True
+    poorer = np.array([0.9] * cells + [1.0], np.float32)
+    segments = segments_of(masks, (30, 30)).replace(
+        predicted_iou=poorer, embedding=np.ones((cells + 1, 3), np.float32)
+    )
+    accepted = match_segments(segments, ["grey"], ColourEncoder()).accepted("above:0.5")[:, 0]
+    assert accepted.tolist() == [cells >= 5] * cells + [cells < 5]
+
+
 def test_top_k_and_best_count_segments():
     match = match_segments(seen("red", "red", "orange", "blue"), ["red"], ColourEncoder())
     assert match.accepted("best").sum() == 1
@@ -328,7 +342,9 @@ def test_accepted_masks_of_one_class_never_contain_each_other(corners, data):
             floor = float(select[6:])
             worth = match.calibrated[:, column] * segments.predicted_iou
             for row in np.flatnonzero(~accepted[:, column] & (match.calibrated[:, column] >= floor)):
-                better = [k for k in rows if worth[k] >= worth[row]]
+                passing = np.flatnonzero(match.calibrated[:, column] >= floor)
+                held = [k for k in passing if nested(row, k) and masks[k].sum() <= masks[row].sum()]
+                better = [k for k in rows if worth[k] >= worth[row] or len(held) > 5]  # itself among them
                 assert any(nested(row, k) for k in better)
         else:
             assert 1 <= len(rows) <= {"best": 1, "top:2": 2, "top:9": 9}[select]

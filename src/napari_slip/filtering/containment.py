@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 INSIDE = 0.8
 """Share of its area with which a segment counts as inside another; the paper's figure (arXiv 2405.07284)."""
 
+CROWD = 5
+"""How many segments side by side inside another make it a crowd: a thing may have a few parts of its kind."""
+
 
 def parents(masks: PackedMasks, background: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
     """Find the smallest segment that contains each segment.
@@ -73,3 +76,25 @@ def containment(
         if kept[outer]:
             kept[inner] = False
     return kept
+
+
+def crowds(masks: PackedMasks, selection: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find segments that hold a crowd of others: `CROWD` or more that hold none themselves.
+
+    Parameters
+    ----------
+    masks : PackedMasks
+        N masks.
+    selection : (N,) bool array
+        Which segments take part.
+
+    Returns
+    -------
+    (N,) bool array
+        The crowds among the selection.
+    """
+    pairs = overlaps(masks)
+    inside = (pairs.share > INSIDE) & selection[pairs.inner] & selection[pairs.outer]
+    inner, outer = pairs.inner[inside], pairs.outer[inside]
+    single = np.isin(inner, outer, invert=True)
+    return np.bincount(outer[single], minlength=len(masks)) >= CROWD

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_slip.errors import InputError
 from napari_slip.filtering import select as shown
-from napari_slip.filtering.containment import INSIDE
+from napari_slip.filtering.containment import INSIDE, crowds
 from napari_slip.filtering.overlaps import overlaps
 from napari_slip.matching import similarity
 from napari_slip.matching.prompts import Prompts
@@ -79,7 +79,8 @@ class Match:
 
         Accepted masks of one prompt never contain each other, which is so where more than 80 % of the smaller
         lie inside the larger. Of ``"best"`` and ``"top:K"`` the higher score wins; of ``"above:S"``, where
-        both are good enough, the higher product of the score and SAM's own two.
+        both are good enough, the higher product of the score and SAM's own two, and of five or more side by
+        side and what holds them, those inside.
 
         Parameters
         ----------
@@ -141,10 +142,12 @@ class Match:
         rows = rows[self.calibrated[rows, column] >= floor]
         limit: float = rule.number
         if rule.rule == "above":
-            # a whole and its parts may all look like what is looked for: SAM knows better which is one object
+            # a whole and its parts may all look like what is looked for: SAM knows better which is one
+            # object, but a group of cells that it takes for one would hide them all
             quality = self.segments.predicted_iou * self.segments.stability_score
             worth = self.calibrated[rows, column] * quality[rows]
-            rows, limit = rows[np.argsort(-worth, kind="stable")], np.inf
+            crowd = crowds(self.segments.masks, np.isin(np.arange(len(self.segments)), rows))
+            rows, limit = rows[np.lexsort((-worth, crowd[rows]))], np.inf
         pairs = overlaps(self.segments.masks)  # measured once for these masks, whatever is matched
         return pairs.without_rivals(rows.tolist(), pairs.share > INSIDE, limit)
 
