@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from segment_anything import SamPredictor
 
 from napari_slip.models.mini.attention import gather, spread
-from napari_slip.models.mini.sam import CONFIG, STRIDE, MiniSam, build_mini_sam
+from napari_slip.models.mini.sam import CONFIG, STRIDE, Centres, MiniSam, build_mini_sam
 from napari_slip.training.mini.sam_check import check, click, embed
 from napari_slip.training.mini.sam_data import Picture
 from napari_slip.training.mini.sam_export import restore
@@ -93,10 +93,37 @@ def test_a_higher_threshold_keeps_the_best_of_the_same_centres(low: float, high:
     model = build_mini_sam(SMALL)
     torch.nn.init.normal_(model.centre_head.out.weight)
     embedding = torch.randn(1, 32, 16, 16)
-    many, few = model.centres(embedding, low), model.centres(embedding, high)
+    many, few = (found.take(~found.spread) for found in (model.centres(embedding, t) for t in (low, high)))
     torch.testing.assert_close(few.points, many.points[: len(few.points)])
     assert (few.scores >= high).all()
     assert ((many.points >= 0) & (many.points < 128)).all()
+
+
+@given(
+    probability=st.floats(0.15, 0.19),
+    size=st.floats(33.0, 60.0),
+    row=st.integers(0, 31),
+    column=st.integers(0, 27),
+)
+def test_a_centre_that_is_spread_over_a_ridge_is_found_once(
+    probability: float, size: float, row: int, column: int
+) -> None:
+    model = build_mini_sam(SMALL)
+    heat = torch.full((1, 32, 32), 1e-4)
+    heat[0, row, column : column + 5] = probability
+    heat[0, row, column + 2] += 1e-3  # of equal cells the 5 x 5 square would keep all
+
+    def found(size: float, heat: torch.Tensor = heat) -> Centres:
+        model.centre_head.forward = lambda _: (heat.logit(), torch.full_like(heat, size).log2())
+        return model.centres(torch.zeros(1, 32, 16, 16))
+
+    (centre,) = found(size).points.tolist()
+    assert centre == [4 * (column + 2) + 1.5, 4 * row + 1.5]
+    assert found(size).spread.all()
+    assert len(found(8.0).points) == 0
+    assert len(found(size, heat / 3).points) == 0
+    heat[0, row, column + 2] = 0.4
+    assert found(size).spread.tolist() == [False]
 
 
 def test_what_is_shipped_is_small() -> None:

@@ -115,9 +115,10 @@ def _find(
     network: MiniSam, plane: EncodedPlane, tile: Tile, settings: ProposalSettings, progress: Progress
 ) -> Merged:
     """Find small objects in a window, and draw each in its box."""
-    look = TileProposal(network, replace(tile, trust=TRUST), settings, plane.scales)
+    largest = SMALL * CLOSER
+    look = TileProposal(network, replace(tile, trust=TRUST), settings, plane.scales, largest)
     found = merge([look.run(lambda _: progress.check())], plane, settings, network.mask_threshold)
-    found = found.take(np.flatnonzero(np.sqrt(areas(found.masks)) * max(tile.scale) < SMALL * CLOSER))
+    found = found.take(np.flatnonzero(np.sqrt(areas(found.masks)) * max(tile.scale) < largest))
     drawn = _draw(network, plane, tile, found.masks.boxes, settings) if len(found.masks) else {}
     return _replaced(found, drawn, network.mask_threshold, settings.min_area)
 

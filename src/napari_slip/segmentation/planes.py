@@ -111,6 +111,7 @@ def _tiny(network: MiniSam, tiles: tuple[Tile, ...]) -> bool:
     """Whether many objects at the finest scale, as far as it was looked at, are too small for the model."""
     seen = [tile for tile in tiles if tile.embedding is not None]
     finest = max(tile.scale for tile in seen)
-    sizes = torch.cat([centres_of(network, tile).sizes for tile in seen if tile.scale == finest])
+    found = [centres_of(network, tile) for tile in seen if tile.scale == finest]
+    sizes = torch.cat([centres.sizes[~centres.spread] for centres in found])
     tiny, objects = int((sizes < TINY).sum()), len(sizes)
     return objects >= ENOUGH and (2 * tiny >= objects or (tiny >= MANY and 3 * tiny >= objects))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol
 
 from napari_slip.models.memory import in_chunks
@@ -39,10 +40,17 @@ class TileProposal:
         Where to ask and which masks to keep.
     scales : collection of float
         Model pixels per pixel at which the plane is looked at.
+    largest : float
+        Size in model pixels up to which objects are asked for at their centres.
     """
 
     def __init__(
-        self, network: Sam, tile: Tile, settings: ProposalSettings, scales: Collection[float]
+        self,
+        network: Sam,
+        tile: Tile,
+        settings: ProposalSettings,
+        scales: Collection[float],
+        largest: float = math.inf,
     ) -> None:
         self.network = network
         self.tile = tile
@@ -50,7 +58,7 @@ class TileProposal:
         self.centres = None
         if isinstance(network, MiniSam) and asked_at_centres(network, settings):
             smallest = _smallest(tile.scale[0], scales, network.image_encoder.img_size)
-            self.centres = centres_of(network, tile, smallest)
+            self.centres = centres_of(network, tile, smallest, largest)
 
     @property
     def prompts(self) -> int:

@@ -6,6 +6,7 @@ trained to be asked in this way. Automatic prompts from centres are micro-sam's 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -217,13 +218,13 @@ def fills_window(tile: Tile, logits: Tensor, corners: Tensor, threshold: float) 
     return reaching
 
 
-def centres_of(network: MiniSam, tile: Tile, smallest: float = 0.0) -> Centres:
-    """Return the centres of objects that a tile shows, of at least a size in model pixels, best first."""
+def centres_of(network: MiniSam, tile: Tile, smallest: float = 0.0, largest: float = math.inf) -> Centres:
+    """Return the centres of objects that a tile shows, of some sizes in model pixels, best first."""
     found = network.centres(tile.embedding)
     height, width = tile.input_size
     chosen = (found.points < torch.tensor([width, height], device=found.points.device)).all(dim=1)
-    chosen &= found.sizes >= smallest
-    return type(found)(found.points[chosen], found.scores[chosen], found.sizes[chosen])
+    chosen &= (found.sizes >= smallest) & (found.sizes <= largest)
+    return found.take(chosen)
 
 
 def size_at(network: MiniSam, tile: Tile, point: Tensor) -> float:

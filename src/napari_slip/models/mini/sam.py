@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 STRIDE = 8
 """Model pixels per side of one cell of the embedding."""
 
+SPREAD = ((16.0, 3), (32.0, 5), (64.0, 9))
+"""Sizes of objects in model pixels, and sides of squares in cells over which their centres may be spread."""
+
+LIKELY = 0.7
+"""Sum of the probabilities in such a square from which on there is an object."""
+
 CONFIG: dict[str, Any] = {
     "img_size": 512,
     "embed_dim": 128,
@@ -157,6 +163,17 @@ class Centres(NamedTuple):
     """(n,) probability in 0..1."""
     sizes: Tensor
     """(n,) square root of the object's area in model pixels."""
+    spread: Tensor
+    """(n,) bool; whether no cell alone is likely, but a square of cells together, whose sum is the score."""
+
+    def take(self, chosen: Tensor) -> Centres:
+        """Return some of them: rows, or a (n,) bool Tensor."""
+        return Centres(*(values[chosen] for values in self))
+
+
+def _largest_within(heat: Tensor, side: int) -> Tensor:
+    """Return which cells of (1, h, w) are the largest of the square around them, (h, w) bool."""
+    return heat[0] == functional.max_pool2d(heat, side, 1, side // 2)[0]
 
 
 class MiniSam(Sam):
@@ -186,17 +203,26 @@ class MiniSam(Sam):
         Returns
         -------
         Centres
-            Local maxima of the heat map over 3 x 3 cells of 4 model pixels, best first.
+            Local maxima of the heat map over 3 x 3 cells of 4 model pixels, best first; then those of larger
+            squares (`SPREAD`) in which no cell reaches the threshold but the sum does `LIKELY`: where the
+            middle of something long or large lies is hard to say, however plain it is.
         """
         heat, size = self.centre_head(embedding)
-        heat = heat[0].sigmoid()
-        peaks = (heat >= threshold) & (heat == functional.max_pool2d(heat[None], 3, 1, 1)[0])
+        heat, size = heat.sigmoid(), size[0].exp2()
+        peaks = (heat[0] >= threshold) & _largest_within(heat, 3)
+        scores = heat[0]
+        for least, side in SPREAD:
+            total = functional.avg_pool2d(heat, side, 1, side // 2)[0] * side**2
+            hidden = (size >= least) & (heat[0] < threshold) & (total >= LIKELY) & _largest_within(heat, side)
+            scores = torch.where(hidden, total.clamp(max=LIKELY), scores)
+            peaks = peaks | hidden
         rows, columns = peaks.nonzero(as_tuple=True)
-        scores, order = heat[rows, columns].sort(descending=True)
-        rows, columns, scores = rows[order][:limit], columns[order][:limit], scores[:limit]
+        spread = heat[0, rows, columns] < threshold
+        order = torch.argsort(scores[rows, columns] - spread.float(), descending=True)[:limit]
+        rows, columns = rows[order], columns[order]
         cell = STRIDE / 2
         points = torch.stack([columns, rows], dim=1) * cell + (cell - 1) / 2
-        return Centres(points, scores, size[0][rows, columns].exp2())
+        return Centres(points, scores[rows, columns], size[rows, columns], spread[order])
 
     def window_tokens(self, embeddings: Tensor, picture: Tensor, corner: Tensor, side: int) -> Tensor:
         """Cut one square window of cells for each prompt.

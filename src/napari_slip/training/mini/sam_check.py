@@ -169,6 +169,7 @@ def find_objects(
     """
     height, width = shape
     centres = model.centres(embedding, threshold)
+    centres = centres.take(~centres.spread)
     inside = (centres.points < torch.tensor([width, height])).all(dim=1)
     points, sizes = centres.points[inside], centres.sizes[inside]
     masks, scores, stability = click(model, embedding, points, sizes)
