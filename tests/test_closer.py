@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.draw import polygon
@@ -14,10 +15,12 @@ from napari_slip.errors import Cancelled
 from napari_slip.evaluation.clicks import innermost
 from napari_slip.evaluation.corrections import iou
 from napari_slip.evaluation.metrics import iou_of_masks
+from napari_slip.models.mini.sam import MiniSam
 from napari_slip.models.sam import load_sam
 from napari_slip.progress import Progress
 from napari_slip.segmentation import SamSegmenter, closer, looks
 from napari_slip.segmentation.merging import merge
+from napari_slip.segmentation.proposing import PLAIN, TileProposal
 from napari_slip.segmentation.tiling import cover
 from napari_slip.synthesis import draw_scene
 
@@ -165,3 +168,23 @@ def test_each_object_is_looked_at_where_it_has_most_room(data, height, width, re
     for row, box in enumerate(boxes):
         most = max(room(box, window) for window in windows)
         assert room(box, seen[row]) == most if row in seen else most <= 0
+
+
+def test_where_centres_are_spread_only_plain_masks_count(mini, monkeypatch):
+    plane = mini.encode(draw_scene(np.random.default_rng(8), (512, 512)).image, Progress())
+    found = MiniSam.centres
+
+    def masks(*, spread: bool) -> list[float]:
+        def centres(network, embedding):
+            many = found(network, embedding, threshold=0.05)
+            return many._replace(spread=torch.full_like(many.spread, spread))
+
+        monkeypatch.setattr(MiniSam, "centres", centres)
+        search = TileProposal(mini.network, plane.tiles[0], mini.proposals, plane.scales)
+        with torch.inference_mode():
+            return sorted(mask.predicted_iou for mask in search.run(lambda _: None))
+
+    every = masks(spread=False)
+    assert every[0] < PLAIN
+    assert masks(spread=True)[0] >= PLAIN
+    assert len(masks(spread=True)) < len(every)

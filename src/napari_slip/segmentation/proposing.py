@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from napari_slip.segmentation.protocols import Tile
     from napari_slip.settings import ProposalSettings
 
+PLAIN = 0.6
+"""Predicted IoU from which on a mask counts whose centre is spread: of those below, few are of objects."""
+
 
 class TileProposal:
     """The search for the masks of one tile.
@@ -82,7 +85,13 @@ class TileProposal:
         judge = judge_of(network, self.tile, settings)
         if self.centres is not None and isinstance(network, MiniSam):
             questions = Questions.at(network, self.centres, self.tile.trust)
-            found = [each for each in Windows(network, self.tile, judge).ask(questions, step) if each]
+            answers = Windows(network, self.tile, judge).ask(questions, step)
+            spread = self.centres.spread.tolist()
+            found = [
+                answer
+                for answer, vague in zip(answers, spread, strict=True)
+                if answer and (answer.predicted_iou >= PLAIN or not vague)
+            ]
         else:
             decoder = Decoder(network, self.tile)
             scale = network.prompt_encoder.mask_input_size[0] / network.image_encoder.img_size
