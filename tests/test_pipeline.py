@@ -94,8 +94,9 @@ def test_the_same_picture_gives_the_same_pixels(slip, coins, segments):
 )
 def test_the_type_of_the_pixels_does_not_matter(slip, coins, segments, convert):
     other = slip.segment(convert(coins))
-    # the ground is one ragged segment that no light seen a little otherwise leaves as it is
-    one, another = (seen.labels(seen.predicted_iou >= 0.8) > 0 for seen in (segments, other))
+    # objects are compared: the ground is one ragged segment, and grey in three channels is a photograph,
+    # whose light is left as it is, so that SAM doubts the ground a little more or less in it
+    one, another = (seen.labels(seen.area < coins.size / 2) > 0 for seen in (segments, other))
     assert one.mean() > 0.2
     assert (one == another).mean() > 0.99
 
