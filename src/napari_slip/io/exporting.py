@@ -253,7 +253,7 @@ def _write_zarr(
     path: Path, session: Session, stack: Stack | None, pixel_size: tuple[float, float], unit: str
 ) -> None:
     """Write labels as OME-Zarr; a folder that is there gives way only if it holds nothing but such labels."""
-    if path.exists() and not _ours(path):
+    if path.exists() and not _holds_only_labels(path):
         raise InputError(f"{path} exists already and holds more than labels: choose another folder or name.")
     objects = [o for o in session.objects.values() if o.status != "rejected"]
     with whole_folder(path) as part:
@@ -277,7 +277,7 @@ def _write_zarr(
         writer.finish({label: colours[o.class_name] for label, o in known.items()}, about.values())
 
 
-def _ours(path: Path) -> bool:
+def _holds_only_labels(path: Path) -> bool:
     known = {".zgroup", ".zattrs", "labels", LABELS}
     return path.is_dir() and {one.name for one in (*path.iterdir(), *path.glob("labels/*"))} <= known
 
